@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A ring of bytes between the threads that log and the one that writes.
+ *
+ * A record in the ring is a header and the entry's fields.  The mutex is held
+ * only while a record is copied in or out, never while one is written: a
+ * journald that is stopped, or a pipe that nobody reads, holds up the writer
+ * alone.
+ */
+#include "config.h"
+
+#include "echod/log.h"
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+#include <unistd.h>
+
+/* About 250 entries of ordinary length: more than a second of them. */
+#define RING_SIZE 65536
+
+/* Left free for the text when fields are added. */
+#define TEXT_RESERVE 1536
+
+/* What sd_journal_sendv() gets at most: the counters are the longest entry. */
+#define FIELDS_MAX 64
+
+enum log_state {
+	LOG_DIRECT, /* no writer: the caller writes */
+	LOG_QUEUED, /* the writer writes */
+	LOG_STUCK,  /* the writer was given up: nobody writes */
+};
+
+struct record_header {
+	uint16_t length, level;
+};
+
+static struct {
+	atomic_int level;
+	atomic_uint_least64_t dropped;
+	bool to_journal;
+
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t filled, emptied;
+	enum log_state state;
+	bool stopping, writing;
+	size_t start, used; /* of the ring */
+	unsigned char ring[RING_SIZE];
+} logger = {
+	.level = LOG_INFO,
+	.mutex = PTHREAD_MUTEX_INITIALIZER,
+	.filled = PTHREAD_COND_INITIALIZER,
+	.emptied = PTHREAD_COND_INITIALIZER,
+};
+
+static const char *const level_names[] = {
+	"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"
+};
+
+void log_set_level(int level)
+{
+	atomic_store_explicit(&logger.level, level, memory_order_relaxed);
+}
+
+int log_parse_level(const char *text, int *level)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(level_names); i++) {
+		if (strcmp(text, level_names[i]) == 0) {
+			*level = (int)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+const char *log_level_name(int level)
+{
+	return level_names[level];
+}
+
+uint64_t log_dropped(void)
+{
+	return atomic_load_explicit(&logger.dropped, memory_order_relaxed);
+}
+
+/* $JOURNAL_STREAM names the journal's socket by device and inode. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
+	       status.st_ino == inode;
+}
+
+static void ring_copy_in(const void *data, size_t length)
+{
+	size_t end = (logger.start + logger.used) % RING_SIZE;
+	size_t first = MIN(length, RING_SIZE - end);
+
+	memcpy(logger.ring + end, data, first);
+	memcpy(logger.ring, (const char *)data + first, length - first);
+	logger.used += length;
+}
+
+static void ring_copy_out(void *data, size_t length)
+{
+	size_t first = MIN(length, RING_SIZE - logger.start);
+
+	memcpy(data, logger.ring + logger.start, first);
+	memcpy((char *)data + first, logger.ring, length - first);
+	logger.start = (logger.start + length) % RING_SIZE;
+	logger.used -= length;
+}
+
+/* Write all, also to a descriptor that somebody else made non-blocking. */
+static void stderr_write(const char *data, size_t length)
+{
+	struct pollfd writable = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	while (length > 0) {
+		ssize_t written = write(STDERR_FILENO, data, length);
+
+		if (written >= 0) {
+			data += written;
+			length -= (size_t)written;
+		} else if (errno == EAGAIN) {
+			(void)poll(&writable, 1, -1);
+		} else if (errno != EINTR) {
+			return; /* there is nobody left to tell */
+		}
+	}
+}
+
+static const char *entry_text(const struct log_entry *entry)
+{
+	const char *field = entry->fields;
+
+	while (strncmp(field, "MESSAGE=", 8) != 0)
+		field += strlen(field) + 1;
+	return field + 8;
+}
+
+static void write_line(const struct log_entry *entry)
+{
+	char line[TEXT_RESERVE + 16];
+	int length =
+		snprintf(line, sizeof(line), "echod: %s\n", entry_text(entry));
+
+	stderr_write(line, MIN((size_t)length, sizeof(line) - 1));
+}
+
+static void write_to_journal(struct log_entry *entry)
+{
+	struct iovec fields[FIELDS_MAX];
+	char priority[] = "PRIORITY=0";
+	int count = 0;
+
+	priority[sizeof(priority) - 2] = (char)('0' + entry->level);
+	fields[count++] = (struct iovec){ priority, strlen(priority) };
+	for (size_t at = 0; at < entry->length && count < FIELDS_MAX;) {
+		size_t length = strlen(entry->fields + at);
+
+		fields[count++] = (struct iovec){ entry->fields + at, length };
+		at += length + 1;
+	}
+	/* A journal that cannot take it has no better place to say so. */
+	(void)sd_journal_sendv(fields, count);
+}
+
+static void entry_write(struct log_entry *entry)
+{
+	if (logger.to_journal)
+		write_to_journal(entry);
+	else
+		write_line(entry);
+}
+
+/* Called with the mutex held; gives it up while waiting and writing. */
+static void writer_write_one(struct log_entry *entry)
+{
+	struct record_header header;
+
+	ring_copy_out(&header, sizeof(header));
+	ring_copy_out(entry->fields, header.length);
+	entry->length = header.length;
+	entry->level = header.level;
+
+	logger.writing = true;
+	pthread_mutex_unlock(&logger.mutex);
+	entry_write(entry);
+	pthread_mutex_lock(&logger.mutex);
+	logger.writing = false;
+}
+
+static void writer_report_lost(struct log_entry *entry, uint64_t *reported)
+{
+	uint64_t dropped = log_dropped(), lost = dropped - *reported;
+
+	if (lost == 0)
+		return;
+	*reported = dropped;
+	log_entry_init(entry, LOG_WARNING, MESSAGE_ENTRIES_LOST);
+	log_entry_add(entry, "ECHOD_ENTRIES_LOST", "%" PRIu64, lost);
+	log_entry_commit(entry,
+			 "%" PRIu64 " log entries were lost: the log was not "
+			 "written as fast as they came",
+			 lost);
+}
+
+static void *writer_run(void *unused UNUSED)
+{
+	static struct log_entry entry, report;
+	uint64_t reported = log_dropped();
+
+	pthread_mutex_lock(&logger.mutex);
+	while (!logger.stopping || logger.used > 0) {
+		if (logger.used > 0) {
+			writer_write_one(&entry);
+			continue;
+		}
+		pthread_cond_broadcast(&logger.emptied);
+		pthread_mutex_unlock(&logger.mutex);
+		writer_report_lost(&report, &reported);
+		pthread_mutex_lock(&logger.mutex);
+		while (!logger.stopping && logger.used == 0)
+			pthread_cond_wait(&logger.filled, &logger.mutex);
+	}
+	pthread_cond_broadcast(&logger.emptied);
+	pthread_mutex_unlock(&logger.mutex);
+	writer_report_lost(&report, &reported);
+	return NULL;
+}
+
+int log_start(void)
+{
+	sigset_t all, before;
+	int error;
+
+	logger.to_journal = stderr_is_journal();
+	logger.stopping = false;
+	logger.state = LOG_QUEUED;
+	/* The writer is not to be the thread that a signal ends up in. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&logger.thread, NULL, writer_run, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error != 0)
+		logger.state = LOG_DIRECT;
+	return -error;
+}
+
+void log_stop(void)
+{
+	struct timespec deadline;
+	int error = 0;
+
+	pthread_mutex_lock(&logger.mutex);
+	if (logger.state != LOG_QUEUED) {
+		pthread_mutex_unlock(&logger.mutex);
+		return;
+	}
+	logger.stopping = true;
+	pthread_cond_signal(&logger.filled);
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec++;
+	while ((logger.used > 0 || logger.writing) && error == 0)
+		error = pthread_cond_timedwait(&logger.emptied, &logger.mutex,
+					       &deadline);
+	logger.state = error == 0 ? LOG_DIRECT : LOG_STUCK;
+	pthread_mutex_unlock(&logger.mutex);
+
+	/* A writer that is stuck ends with the process. */
+	if (error == 0)
+		pthread_join(logger.thread, NULL);
+	else
+		pthread_detach(logger.thread);
+}
+
+void log_entry_init(struct log_entry *entry, int level, const char *message_id)
+{
+	entry->level = (uint16_t)level;
+	entry->length = 0;
+	log_entry_add(entry, "SYSLOG_IDENTIFIER", "%s", "echod");
+	if (message_id)
+		log_entry_add(entry, "MESSAGE_ID", "%s", message_id);
+}
+
+PRINTF_LIKE(4, 0)
+static void entry_add(struct log_entry *entry, size_t limit, const char *name,
+		      const char *format, va_list arguments)
+{
+	char *place = entry->fields + entry->length;
+	size_t room = limit - entry->length;
+	int head = snprintf(place, room, "%s=", name);
+	int value;
+
+	if ((size_t)head >= room)
+		return;
+	value = vsnprintf(place + head, room - (size_t)head, format, arguments);
+	if (value < 0 || (size_t)(head + value) >= room)
+		return;
+	entry->length = (uint16_t)(entry->length + head + value + 1);
+}
+
+void log_entry_add(struct log_entry *entry, const char *name,
+		   const char *format, ...)
+{
+	va_list arguments;
+
+	if (entry->length >= LOG_ENTRY_MAX - TEXT_RESERVE)
+		return;
+	va_start(arguments, format);
+	entry_add(entry, LOG_ENTRY_MAX - TEXT_RESERVE, name, format, arguments);
+	va_end(arguments);
+}
+
+static void entry_enqueue(const struct log_entry *entry)
+{
+	struct record_header header = { entry->length, entry->level };
+	size_t need = sizeof(header) + entry->length;
+
+	if (RING_SIZE - logger.used < need) {
+		atomic_fetch_add_explicit(&logger.dropped, 1,
+					  memory_order_relaxed);
+		return;
+	}
+	ring_copy_in(&header, sizeof(header));
+	ring_copy_in(entry->fields, entry->length);
+	pthread_cond_signal(&logger.filled);
+}
+
+static void entry_submit(struct log_entry *entry)
+{
+	enum log_state state;
+
+	pthread_mutex_lock(&logger.mutex);
+	state = logger.state;
+	if (state == LOG_QUEUED)
+		entry_enqueue(entry);
+	pthread_mutex_unlock(&logger.mutex);
+	if (state != LOG_DIRECT)
+		return;
+	logger.to_journal = stderr_is_journal();
+	entry_write(entry);
+}
+
+PRINTF_LIKE(2, 0)
+static void entry_commit(struct log_entry *entry, const char *format,
+			 va_list arguments)
+{
+	char text[TEXT_RESERVE - 16];
+	int length = vsnprintf(text, sizeof(text), format, arguments);
+	char *place = entry->fields + entry->length;
+
+	if (length < 0)
+		text[0] = '\0';
+	length = snprintf(place, TEXT_RESERVE, "MESSAGE=%s", text);
+	entry->length = (uint16_t)(entry->length + length + 1);
+	entry_submit(entry);
+}
+
+static bool level_is_logged(int level)
+{
+	return level <=
+	       atomic_load_explicit(&logger.level, memory_order_relaxed);
+}
+
+void log_entry_commit(struct log_entry *entry, const char *format, ...)
+{
+	va_list arguments;
+
+	if (!level_is_logged(entry->level))
+		return;
+	va_start(arguments, format);
+	entry_commit(entry, format, arguments);
+	va_end(arguments);
+}
+
+void log_message(int level, const char *message_id, const char *format, ...)
+{
+	struct log_entry entry;
+	va_list arguments;
+
+	if (!level_is_logged(level))
+		return;
+	log_entry_init(&entry, level, message_id);
+	va_start(arguments, format);
+	entry_commit(&entry, format, arguments);
+	va_end(arguments);
+}
