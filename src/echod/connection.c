@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Armed once for everything, edge-triggered.  On the fast path one echo is one
+ * recv and one send, through the worker's scratch buffer: only what the peer
+ * does not take is copied into a buffer of the connection's own, which exists
+ * for as long as something is held.
+ *
+ * When all such buffers together reach their limit, bytes are left with the
+ * kernel instead: they are received with MSG_PEEK and consumed only as far as
+ * they could be sent.  Then there is nothing to hold, for one more system call.
+ */
+#include "config.h"
+
+#include "echod/connection.h"
+
+#include "echod/connection_journal.h"
+#include "echod/socket.h"
+#include "echod/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ARMED (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLOUT)
+
+/* While one of these is remembered, a short read proves nothing. */
+#define MORE_TO_COME (EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP)
+
+enum connection_state {
+	CONNECTION_ECHOING,
+	CONNECTION_HOLDING,
+	CONNECTION_FINISHING,
+};
+
+/* What the peer did not take yet; with it goes the right to receive. */
+struct held_bytes {
+	uint32_t length, sent;
+	unsigned char bytes[];
+};
+
+struct connection {
+	struct event_source source;
+	struct idle_entry idle;	 /* in the worker's connections */
+	struct held_bytes *held; /* HOLDING; NULL if left with the kernel */
+	uint8_t state;
+	bool tcp, records, draining, logged;
+};
+
+static struct connection *connection_of(struct idle_entry *entry)
+{
+	return container_of(entry, struct connection, idle);
+}
+
+static struct stream stream_of(const struct connection *connection)
+{
+	return (struct stream){ connection->source.fd, connection->tcp,
+				connection->records };
+}
+
+/* Follows the connection in memory if connections are logged. */
+static struct connection_journal *journal_of(struct connection *connection)
+{
+	return (struct connection_journal *)(void *)(connection + 1);
+}
+
+static void connection_drop_held(struct connection *connection)
+{
+	if (!connection->held)
+		return;
+	worker_of(&connection->source)->held -= connection->held->length;
+	free(connection->held);
+	connection->held = NULL;
+}
+
+static void connection_close(struct connection *connection, const char *reason)
+{
+	struct worker *worker = worker_of(&connection->source);
+
+	if (connection->logged)
+		connection_journal_write(journal_of(connection),
+					 worker->reactor.now, reason);
+	connection_drop_held(connection);
+	idle_queue_remove(&connection->idle);
+	event_source_remove(&connection->source);
+	close(connection->source.fd);
+	free(connection);
+	STATS_COUNT(&worker->stats, connections_closed, 1);
+	worker_release_connection(worker);
+}
+
+/* For a connection that is broken, or that echod ends with bytes left over. */
+static void connection_reset(struct connection *connection, const char *reason)
+{
+	socket_reset_on_close(connection->source.fd);
+	connection_close(connection, reason);
+}
+
+/* The peer, or the network, ended it: nothing that echod did. */
+static void connection_fail(struct connection *connection, int error)
+{
+	connection_reset(connection, connection_journal_reason(error));
+}
+
+static void connection_count(struct connection *connection, size_t received,
+			     size_t sent)
+{
+	struct worker *worker = worker_of(&connection->source);
+
+	STATS_COUNT(&worker->stats, bytes_received, received);
+	STATS_COUNT(&worker->stats, bytes_sent, sent);
+	idle_queue_touch(&worker->connections, &connection->idle);
+	if (connection->logged) {
+		journal_of(connection)->received += received;
+		journal_of(connection)->sent += sent;
+	}
+}
+
+/*
+ * The peer takes no more.  Until it does, want nothing but that.  `rest` is
+ * NULL if the bytes were left with the kernel.
+ */
+static void connection_hold(struct connection *connection,
+			    const unsigned char *rest, size_t length)
+{
+	struct worker *worker = worker_of(&connection->source);
+
+	if (rest) {
+		connection->held = malloc(sizeof(*connection->held) + length);
+		if (!connection->held) {
+			STATS_COUNT(&worker->stats, connections_reset, 1);
+			connection_reset(connection, "out of memory");
+			return;
+		}
+		connection->held->length = (uint32_t)length;
+		connection->held->sent = 0;
+		memcpy(connection->held->bytes, rest, length);
+		worker->held += length;
+	} else if (connection->tcp) {
+		STATS_COUNT(&worker->stats, buffer_limited, 1);
+	}
+	connection->state = CONNECTION_HOLDING;
+	event_source_consume(&connection->source, EPOLLOUT);
+	event_source_want(&connection->source, EPOLLOUT);
+}
+
+static void connection_resume(struct connection *connection)
+{
+	connection_drop_held(connection);
+	connection->state = CONNECTION_ECHOING;
+	event_source_want(&connection->source, EPOLLIN);
+}
+
+static void connection_flush(struct connection *connection)
+{
+	struct held_bytes *held = connection->held;
+	struct stream stream;
+	size_t sent;
+	int error;
+
+	if (!held) {
+		connection_resume(connection);
+		return;
+	}
+	stream = stream_of(connection);
+	error = stream_send(&stream, held->bytes + held->sent,
+			    held->length - held->sent, &sent);
+	if (error < 0 && error != -EAGAIN) {
+		connection_fail(connection, -error);
+		return;
+	}
+	held->sent += (uint32_t)sent;
+	connection_count(connection, 0, sent);
+	if (error == 0)
+		connection_resume(connection);
+	else
+		event_source_consume(&connection->source, EPOLLOUT);
+}
+
+/*
+ * Draining, and everything received has been sent.  TCP: a FIN goes out, but
+ * the socket is kept until the peer's kernel has it all.  Closed earlier, it
+ * would answer bytes that arrive late with a reset, which overtakes what is
+ * still in the send queue.  Others hand over directly, kernel to kernel.
+ */
+static void connection_finish(struct connection *connection)
+{
+	if (!connection->tcp) {
+		connection_close(connection, "stopping");
+		return;
+	}
+	(void)shutdown(connection->source.fd, SHUT_WR);
+	connection->state = CONNECTION_FINISHING;
+	event_source_want(&connection->source, EPOLLIN);
+	connection_settle(&connection->idle);
+}
+
+void connection_settle(struct idle_entry *entry)
+{
+	struct connection *connection = connection_of(entry);
+
+	if (connection->state != CONNECTION_FINISHING)
+		return;
+	if (socket_unacknowledged(connection->source.fd) == 0)
+		connection_close(connection, "stopping");
+}
+
+/* Nothing can be received, `error` tells why. */
+static void connection_on_nothing(struct connection *connection, int error)
+{
+	if (error != EAGAIN) {
+		connection_fail(connection, error);
+		return;
+	}
+	event_source_consume(&connection->source, EPOLLIN | MORE_TO_COME);
+	if (connection->draining)
+		connection_finish(connection);
+}
+
+/*
+ * A short read empties a TCP receive queue unless it stopped at urgent data or
+ * at a FIN; a Unix one may also have stopped at a passed descriptor.
+ */
+static bool connection_is_drained(const struct connection *connection,
+				  size_t received)
+{
+	return connection->tcp && received < WORKER_SCRATCH_SIZE &&
+	       !(connection->source.ready & MORE_TO_COME) &&
+	       !connection->draining;
+}
+
+/* `received` bytes stand in the scratch buffer, peeked at or consumed. */
+static void connection_reply(struct connection *connection, size_t received,
+			     bool peeked)
+{
+	struct worker *worker = worker_of(&connection->source);
+	struct stream stream = stream_of(connection);
+	size_t sent;
+	int error = stream_send(&stream, worker->scratch, received, &sent);
+
+	if (error < 0 && error != -EAGAIN) {
+		connection_fail(connection, -error);
+		return;
+	}
+	/* An empty record is consumed when it was sent, not when it was not. */
+	if (peeked && (sent > 0 || error == 0))
+		stream_consume(&stream, worker->scratch, sent);
+	connection_count(connection, peeked ? sent : received, sent);
+	if (error == -EAGAIN)
+		connection_hold(connection,
+				peeked ? NULL : worker->scratch + sent,
+				received - sent);
+	else if (connection_is_drained(connection, received))
+		event_source_consume(&connection->source, EPOLLIN);
+}
+
+/*
+ * Only for TCP can a buffer of our own be given up with a reset; a Unix socket
+ * that is closed tells its peer of a loss only by what is left unread.
+ */
+static bool connection_must_peek(const struct connection *connection)
+{
+	return !connection->tcp ||
+	       !worker_may_hold(worker_of(&connection->source));
+}
+
+static void connection_echo(struct connection *connection)
+{
+	struct worker *worker = worker_of(&connection->source);
+	struct stream stream = stream_of(connection);
+	bool peek = connection_must_peek(connection);
+	size_t received;
+	int error = stream_receive(&stream, worker->scratch,
+				   WORKER_SCRATCH_SIZE, peek, &received);
+
+	if (error < 0) {
+		connection_on_nothing(connection, -error);
+	} else if (received == 0 &&
+		   (!stream.records || socket_is_at_end(stream.fd))) {
+		connection_close(connection, "closed by peer");
+	} else if (received > WORKER_SCRATCH_SIZE) {
+		STATS_COUNT(&worker->stats, connections_reset, 1);
+		connection_reset(connection, "record too long");
+	} else {
+		connection_reply(connection, received, peek);
+	}
+}
+
+/* After our FIN: late bytes cannot be echoed and stay unread, hence a reset. */
+static void connection_on_finishing(struct connection *connection)
+{
+	if (connection->source.ready & (EPOLLERR | EPOLLHUP)) {
+		connection_close(connection, "stopping");
+		return;
+	}
+	event_source_consume(&connection->source, EPOLLIN | MORE_TO_COME);
+	connection_settle(&connection->idle);
+}
+
+static void connection_on_ready(struct event_source *source)
+{
+	struct connection *connection =
+		container_of(source, struct connection, source);
+
+	switch ((enum connection_state)connection->state) {
+	case CONNECTION_ECHOING:
+		connection_echo(connection);
+		break;
+	case CONNECTION_HOLDING:
+		connection_flush(connection);
+		break;
+	case CONNECTION_FINISHING:
+		connection_on_finishing(connection);
+		break;
+	}
+}
+
+static struct connection *connection_new(struct worker *worker, int fd,
+					 const struct connection_origin *origin,
+					 const struct address *peer)
+{
+	bool logged = worker->policy->log_connections && peer;
+	struct connection *connection =
+		malloc(sizeof(*connection) +
+		       (logged ? sizeof(struct connection_journal) : 0));
+
+	if (!connection)
+		return NULL;
+	event_source_init(&connection->source, fd, connection_on_ready);
+	connection->held = NULL;
+	connection->state = CONNECTION_ECHOING;
+	connection->tcp = origin->tcp;
+	connection->records = origin->records;
+	connection->draining = false;
+	connection->logged = logged;
+	if (logged)
+		*journal_of(connection) = (struct connection_journal){
+			.listener = origin->name,
+			.opened = worker->reactor.now,
+			.peer = *peer,
+		};
+	return connection;
+}
+
+int connection_open(struct worker *worker, int fd,
+		    const struct connection_origin *origin,
+		    const struct address *peer)
+{
+	struct connection *connection =
+		connection_new(worker, fd, origin, peer);
+	int error = connection
+			    ? reactor_add(&worker->reactor, &connection->source,
+					  ARMED, EPOLLIN)
+			    : -ENOMEM;
+
+	if (error < 0) {
+		free(connection);
+		close(fd);
+		worker_cancel_connection(worker);
+		return error;
+	}
+	idle_queue_add(&worker->connections, &connection->idle);
+	STATS_COUNT(&worker->stats, connections_accepted, 1);
+	return 0;
+}
+
+/* Is there anything that a clean FIN would deny? */
+static bool connection_is_outstanding(const struct connection *connection)
+{
+	return connection->state == CONNECTION_HOLDING ||
+	       socket_unread(connection->source.fd) > 0;
+}
+
+static void connection_end(struct connection *connection, const char *reason)
+{
+	struct worker *worker = worker_of(&connection->source);
+
+	if (connection_is_outstanding(connection)) {
+		STATS_COUNT(&worker->stats, connections_reset, 1);
+		connection_reset(connection, reason);
+	} else {
+		connection_close(connection, reason);
+	}
+}
+
+void connection_on_idle(struct idle_entry *entry)
+{
+	struct connection *connection = connection_of(entry);
+
+	STATS_COUNT(&worker_of(&connection->source)->stats, connections_idled,
+		    1);
+	connection_end(connection, "idle");
+}
+
+void connection_drain(struct idle_entry *entry)
+{
+	struct connection *connection = connection_of(entry);
+
+	connection->draining = true;
+	/* There may be no edge: look for what has been received. */
+	event_source_raise(&connection->source, EPOLLIN);
+}
+
+void connection_abort(struct idle_entry *entry)
+{
+	connection_end(connection_of(entry), "stopping");
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection: one stream peer, to whom everything that is received is sent
+ * back, once and in order.
+ *
+ *                short send (keep the rest, want OUT only)
+ *    ECHOING  ──────────────────────────────────────────►  HOLDING
+ *  (want IN)  ◄──────────────────────────────────────────  (want OUT)
+ *      │                       flushed
+ *      │ draining, and nothing left to receive
+ *      ▼
+ *  FINISHING  a FIN was sent; until the peer's kernel has everything
+ *
+ * Nothing is received while something is held back, so back-pressure reaches
+ * the peer, and at EOF everything is with the kernel.  A connection is closed
+ * with a FIN only when nothing is left unread or unsent, else with a reset: a
+ * clean FIN means that nothing was lost.
+ */
+#ifndef ECHOD_CONNECTION_H
+#define ECHOD_CONNECTION_H
+
+#include "common/address.h"
+#include "echod/idle.h"
+#include "echod/worker.h"
+
+/*
+ * Serve a connected, non-blocking socket, which is consumed in any case; a
+ * connection has been reserved with the worker, and is released at the end or
+ * cancelled on failure: -ENOMEM, or -errno from epoll_ctl(2).
+ *
+ * `name` says for the log where it came from; it must outlive the connection.
+ * `peer` may be NULL if connections are not logged.  `tcp` tells whether a
+ * short read proves an empty receive queue, `records` that it is a seqpacket.
+ */
+struct connection_origin {
+	const char *name;
+	bool tcp, records;
+};
+int connection_open(struct worker *worker, int fd,
+		    const struct connection_origin *origin,
+		    const struct address *peer) MUST_CHECK;
+
+/* For the worker's idle queue. */
+void connection_on_idle(struct idle_entry *entry);
+
+/* Echo what has been received, send a FIN, and end. */
+void connection_drain(struct idle_entry *entry);
+
+/* While draining, now and then: end it if the peer's kernel has everything. */
+void connection_settle(struct idle_entry *entry);
+
+/* End it now: with a reset if anything is unread or unsent. */
+void connection_abort(struct idle_entry *entry);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What --log-connections says of a connection when it ends.
+ */
+#ifndef ECHOD_CONNECTION_JOURNAL_H
+#define ECHOD_CONNECTION_JOURNAL_H
+
+#include "common/address.h"
+
+#include <stdint.h>
+
+struct connection_journal {
+	const char *listener; /* borrowed */
+	uint64_t opened;      /* µs, as `now` */
+	uint64_t received, sent;
+	struct address peer;
+};
+
+/* One log entry: peer, listener, duration, bytes both ways, reason. */
+void connection_journal_write(const struct connection_journal *journal,
+			      uint64_t now, const char *reason);
+
+/* Why it ended, for an errno of recv(2) or send(2). */
+const char *connection_journal_reason(int error);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: one thread with its own reactor, counters, scratch buffer and
+ * queues.  It shares nothing with other workers but the descriptors of passed
+ * listeners, the limit on connections and the log.  It does not know what it
+ * serves: listeners, connections and datagram sockets put themselves into its
+ * lists.
+ */
+#ifndef ECHOD_WORKER_H
+#define ECHOD_WORKER_H
+
+#include "common/list.h"
+#include "echod/idle.h"
+#include "echod/reactor.h"
+#include "echod/stats.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * For receiving from a stream.  Bulk throughput on loopback grows with it:
+ * 16 KiB 1.0, 64 KiB 1.4, 256 KiB 1.8 GB/s; only what is used is ever touched.
+ * It also takes the longest seqpacket record that a default send buffer
+ * (net.core.wmem_default, 208 KiB) lets through.
+ */
+#define WORKER_SCRATCH_SIZE (256 * 1024)
+
+/* What all workers have in common; constant but for the count. */
+struct worker_policy {
+	uint64_t idle_timeout;	/* µs, or USEC_INFINITY */
+	uint64_t drain_timeout; /* µs */
+	size_t hold_limit;	/* bytes that one worker may hold back */
+	uint32_t max_connections;
+	bool log_connections;
+	atomic_uint connections; /* open or being accepted, all workers */
+};
+
+/* What the server can ask a worker to do; a set of bits. */
+enum worker_request {
+	WORKER_ANSWER =
+		1 << 0,	       /* only count the answer: the watchdog's probe */
+	WORKER_PAUSE = 1 << 1, /* accept and receive nothing new */
+	WORKER_RESUME = 1 << 2,
+	WORKER_DRAIN = 1 << 3, /* echo what was received, then finish */
+	WORKER_ABORT = 1 << 4, /* finish at once */
+};
+
+struct worker;
+typedef void worker_request_handler(struct worker *worker, unsigned requests);
+typedef void worker_signal(void *context);
+
+/* Waits, embedded in its owner, until there is room for a connection again. */
+struct worker_waiter {
+	struct list_node link;
+	void (*on_capacity)(struct worker_waiter *waiter);
+};
+
+struct worker {
+	struct stats stats;
+	struct reactor reactor;
+	struct worker_policy *policy;
+	unsigned char
+		*scratch; /* WORKER_SCRATCH_SIZE, for one call at a time */
+	size_t held;	  /* bytes held back for slow readers */
+
+	struct idle_queue connections; /* all of them */
+	struct list_node listeners, datagrams;
+	struct list_node waiting; /* for capacity */
+	struct reactor_timer retry;
+	struct reactor_timer drain; /* for on_request's use while draining */
+	uint64_t drain_deadline;
+
+	pthread_t thread;
+	bool started;
+	int wake_fd; /* eventfd(2) */
+	struct event_source wake;
+	atomic_uint requests; /* posted, not yet seen */
+	atomic_uint answered; /* dealt with since they were last posted */
+	atomic_bool finished;
+	worker_request_handler *on_request; /* in the worker's thread */
+	worker_signal *on_answer; /* in the worker's thread, after on_request */
+	void *context;
+};
+
+/*
+ * Everything but the thread.  0 or -errno; worker_deinit() is right after
+ * either.
+ */
+int worker_init(struct worker *worker, struct worker_policy *policy,
+		idle_handler *on_idle, worker_request_handler *on_request,
+		worker_signal *on_answer, void *context) MUST_CHECK;
+
+/* The lists must be empty. */
+void worker_deinit(struct worker *worker);
+
+/* 0 or -errno (pthread_create(3)). */
+int worker_start(struct worker *worker) MUST_CHECK;
+
+/* Wait for the end of the thread, if it was started. */
+void worker_join(struct worker *worker);
+
+/* From one thread: on_request is called with these, perhaps with others. */
+void worker_post(struct worker *worker, unsigned requests);
+
+/* Were these dealt with since they were last posted, or is the worker gone? */
+bool worker_has_answered(struct worker *worker, unsigned requests);
+
+/* In the worker's thread: leave the loop after this round. */
+void worker_finish(struct worker *worker);
+
+/* The worker of one of its event sources. */
+static inline struct worker *worker_of(const struct event_source *source)
+{
+	return container_of(source->reactor, struct worker, reactor);
+}
+
+/*
+ * One connection more; false if that would be too many.  Every success is
+ * followed by one worker_release_connection() when it ends, which wakes the
+ * waiters, or by one worker_cancel_connection() if it never began, which does
+ * not: two waiters that fail would wake each other for ever.
+ */
+bool worker_reserve_connection(struct worker *worker) MUST_CHECK;
+void worker_cancel_connection(struct worker *worker);
+void worker_release_connection(struct worker *worker);
+
+/* Call the waiter back when a connection ends, or soon in any case. */
+void worker_await_capacity(struct worker *worker, struct worker_waiter *waiter);
+
+/* May a connection that reads a whole scratch buffer hold it back? */
+static inline bool worker_may_hold(const struct worker *worker)
+{
+	return worker->held + WORKER_SCRATCH_SIZE <= worker->policy->hold_limit;
+}
+
+#endif
