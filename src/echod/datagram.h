@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A datagram socket: a batch in, screened, a batch out.
+ *
+ * Each datagram goes back to where it came from, whole, and from the address
+ * that it was sent to.  What is not answered is counted by reason: screening
+ * refuses what cannot or must not be answered, and a reply that the kernel does
+ * not take is skipped while the rest goes on.  If the send buffer is full, the
+ * batch is kept, nothing more is received, and the rest is sent when there is
+ * room; only while that lasts is the socket armed for OUT, which otherwise
+ * would wake once for every datagram sent.
+ */
+#ifndef ECHOD_DATAGRAM_H
+#define ECHOD_DATAGRAM_H
+
+#include "echod/socket.h"
+#include "echod/worker.h"
+
+struct datagram_batch;
+
+struct datagram {
+	struct event_source source;
+	struct list_node siblings; /* in the worker's datagrams */
+	struct worker *worker;
+	struct datagram_batch *batch; /* allocated */
+	bool connected;		      /* peers without a name can be answered */
+	bool unix_peers;	      /* a full peer is that peer's affair */
+};
+
+/*
+ * Serve `fd` (borrowed) in this worker.  0, -ENOMEM, or -errno from
+ * epoll_ctl(2).
+ */
+int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
+		  const struct socket_identity *identity) MUST_CHECK;
+
+/* Idempotent; a batch that is stuck is dropped and counted. */
+void datagram_close(struct datagram *datagram);
+
+/* Receive nothing until datagram_resume(); what is stuck still goes out. */
+void datagram_pause(struct datagram *datagram);
+void datagram_resume(struct datagram *datagram);
+
+/* Answer what has been received up to now. */
+void datagram_sweep(struct datagram *datagram);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "echod/listener.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * Accepted in one turn.  Small, so that a burst on a shared listener is spread:
+ * EPOLLEXCLUSIVE wakes mostly the worker that registered first, and the others
+ * get what it has not taken yet.
+ */
+#define ACCEPT_BUDGET 8
+
+enum accept_outcome {
+	ACCEPT_OK,
+	ACCEPT_NEXT,	/* that one is gone, try the next */
+	ACCEPT_EMPTY,	/* nobody is waiting */
+	ACCEPT_LIMITED, /* too many connections already */
+	ACCEPT_STARVED, /* no descriptors or no memory */
+};
+
+/*
+ * accept(2): errors of the new connection are reported by the call that would
+ * have returned it, and are no reason to stop.
+ */
+static enum accept_outcome accept_outcome_of(int error)
+{
+	switch (error) {
+	case EAGAIN:
+		return ACCEPT_EMPTY;
+	case ECONNABORTED:
+	case EINTR:
+	case EPERM: /* a firewall */
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+		return ACCEPT_NEXT;
+	default: /* EMFILE, ENFILE, ENOBUFS, ENOMEM; a bug must not spin */
+		return ACCEPT_STARVED;
+	}
+}
+
+static enum accept_outcome listener_accept(struct listener *listener)
+{
+	struct worker *worker = listener->worker;
+	struct address peer;
+	int fd;
+
+	if (!worker_reserve_connection(worker))
+		return ACCEPT_LIMITED;
+	peer.length = sizeof(peer) - offsetof(struct address, any);
+	fd = accept4(listener->source.fd, &peer.any, &peer.length,
+		     SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		enum accept_outcome outcome = accept_outcome_of(errno);
+
+		worker_cancel_connection(worker);
+		if (outcome == ACCEPT_NEXT)
+			STATS_COUNT(&worker->stats, accept_failed, 1);
+		return outcome;
+	}
+	if (connection_open(worker, fd, &listener->origin, &peer) < 0) {
+		STATS_COUNT(&worker->stats, accept_failed, 1);
+		return ACCEPT_STARVED;
+	}
+	return ACCEPT_OK;
+}
+
+/* Counted once an episode, not once a retry. */
+static void listener_await_capacity(struct listener *listener,
+				    enum counter counter)
+{
+	struct worker *worker = listener->worker;
+
+	if (!listener->held_up)
+		stats_add(&worker->stats, counter, 1);
+	listener->held_up = true;
+	listener_pause(listener);
+	worker_await_capacity(worker, &listener->waiter);
+}
+
+static void listener_on_ready(struct event_source *source)
+{
+	struct listener *listener =
+		container_of(source, struct listener, source);
+
+	for (int i = 0; i < ACCEPT_BUDGET; i++) {
+		switch (listener_accept(listener)) {
+		case ACCEPT_OK:
+			listener->held_up = false;
+			break;
+		case ACCEPT_NEXT:
+			break;
+		case ACCEPT_EMPTY:
+			event_source_consume(source, EPOLLIN);
+			return;
+		case ACCEPT_LIMITED:
+			listener_await_capacity(listener,
+						COUNTER_accept_limited);
+			return;
+		case ACCEPT_STARVED:
+			listener_await_capacity(listener,
+						COUNTER_accept_starved);
+			return;
+		}
+	}
+}
+
+static void listener_on_capacity(struct worker_waiter *waiter)
+{
+	listener_resume(container_of(waiter, struct listener, waiter));
+}
+
+int listener_open(struct listener *listener, struct worker *worker, int fd,
+		  bool shared)
+{
+	int error;
+
+	listener->worker = worker;
+	listener->held_up = false;
+	listener->waiter.on_capacity = listener_on_capacity;
+	list_init(&listener->waiter.link);
+	list_init(&listener->siblings);
+	event_source_init(&listener->source, fd, listener_on_ready);
+	error = reactor_add(&worker->reactor, &listener->source,
+			    EPOLLIN | (shared ? EPOLLEXCLUSIVE : 0), EPOLLIN);
+	if (error < 0)
+		return error;
+	list_append(&worker->listeners, &listener->siblings);
+	return 0;
+}
+
+void listener_close(struct listener *listener)
+{
+	event_source_remove(&listener->source);
+	list_remove(&listener->waiter.link);
+	list_remove(&listener->siblings);
+}
+
+void listener_pause(struct listener *listener)
+{
+	event_source_want(&listener->source, 0);
+}
+
+void listener_resume(struct listener *listener)
+{
+	event_source_want(&listener->source, EPOLLIN);
+}
+
+void listener_sweep(struct listener *listener)
+{
+	enum accept_outcome outcome = ACCEPT_OK;
+
+	while (outcome == ACCEPT_OK || outcome == ACCEPT_NEXT)
+		outcome = listener_accept(listener);
+}
