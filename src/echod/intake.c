@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "echod/intake.h"
+
+#include "echod/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* RFC 862. */
+#define DEFAULT_LISTEN "7"
+
+/*
+ * With port 0 one --listen gets one port on all its sockets.  The one that the
+ * kernel chose for the first may be taken for another: then it is asked again.
+ */
+#define FREE_PORT_ATTEMPTS 64
+
+static int intake_next_worker(struct intake *intake)
+{
+	return intake->next_worker++ % intake->workers;
+}
+
+static void intake_label(struct intake_socket *socket)
+{
+	const char *scheme = socket_scheme(&socket->identity);
+	char address[ADDRESS_TEXT_MAX];
+
+	address_format(&socket->identity.local, address);
+	if (socket->identity.family == AF_VSOCK)
+		snprintf(socket->label, sizeof(socket->label), "%s", address);
+	else
+		snprintf(socket->label, sizeof(socket->label), "%.20s:%.480s",
+			 scheme, address);
+}
+
+/* Consumes fd, unless it fails: 0 or -ENOMEM. */
+static int intake_add(struct intake *intake, int fd,
+		      const struct socket_identity *identity, bool passed,
+		      int worker)
+{
+	struct intake_socket *socket = reallocarray(
+		intake->sockets, intake->count + 1, sizeof(*intake->sockets));
+
+	if (!socket)
+		return -ENOMEM;
+	intake->sockets = socket;
+	socket += intake->count++;
+	*socket = (struct intake_socket){
+		.fd = fd,
+		.worker = worker,
+		.passed = passed,
+		.overflows = socket_overflows(fd),
+		.identity = *identity,
+	};
+	socket_prepare(fd, identity);
+	intake_label(socket);
+	return 0;
+}
+
+static int intake_take(struct intake *intake,
+		       const struct service_socket *passed)
+{
+	struct socket_identity identity;
+	const char *reason = "cannot be taken over";
+	int error = socket_identify(passed->fd, &identity, &reason);
+
+	if (error == 0)
+		error = intake_add(intake, passed->fd, &identity, true,
+				   identity.kind == SOCKET_LISTENER
+					   ? INTAKE_EVERY_WORKER
+					   : intake_next_worker(intake));
+	if (error < 0)
+		log_message(LOG_ERR, MESSAGE_FAILED,
+			    "descriptor %d (%.100s), which was passed in, %s "
+			    "(pass listening streams, datagram sockets or "
+			    "connected streams)",
+			    passed->fd, passed->name, reason);
+	return error;
+}
+
+static int intake_take_all(struct intake *intake)
+{
+	struct service_socket *passed;
+	int count = service_take_sockets(&passed), error = 0;
+
+	if (count < 0) {
+		log_message(LOG_ERR, MESSAGE_FAILED,
+			    "cannot take over the passed sockets: %s (look at "
+			    "LISTEN_FDS in the environment)",
+			    strerrordesc_np(-count));
+		return count;
+	}
+	for (int i = 0; i < count && error == 0; i++)
+		error = intake_take(intake, &passed[i]);
+	service_free_sockets(passed, count);
+	return error;
+}
+
+static const char *remedy_for(int error, const struct endpoint *endpoint)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return "see who has it with ss -lntup, or choose another";
+	case EACCES:
+	case EPERM:
+		return endpoint->address.any.sa_family == AF_UNIX
+			       ? "choose a directory that you can write to"
+			       : "ports below 1024 need CAP_NET_BIND_SERVICE: "
+				 "use systemctl start echod.socket, or a "
+				 "higher "
+				 "port";
+	case EADDRNOTAVAIL:
+		return "see the addresses of this host with ip address";
+	case EAFNOSUPPORT:
+	case EPROTONOSUPPORT:
+	case ESOCKTNOSUPPORT:
+		return "this kernel does not support it, or does not allow it "
+		       "here";
+	default:
+		return "see echod(8)";
+	}
+}
+
+static void log_bind_failure(const struct endpoint *endpoint, int error)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	endpoint_format(endpoint, text);
+	log_message(LOG_ERR, MESSAGE_FAILED, "cannot listen on %s: %s (%s)",
+		    text, strerrordesc_np(error), remedy_for(error, endpoint));
+}
+
+/* Can every worker have a socket of its own for this address? */
+static bool endpoint_is_shareable(const struct endpoint *endpoint)
+{
+	int family = endpoint->address.any.sa_family;
+
+	return family == AF_INET || family == AF_INET6;
+}
+
+static int intake_bind_one(struct intake *intake,
+			   const struct endpoint *endpoint, bool shared,
+			   int worker)
+{
+	struct socket_identity identity;
+	const char *reason;
+	int fd = socket_open(endpoint, shared);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	error = socket_identify(fd, &identity, &reason);
+	if (error == 0 && worker == INTAKE_EVERY_WORKER &&
+	    identity.kind == SOCKET_DATAGRAM)
+		worker = intake_next_worker(intake);
+	if (error == 0)
+		error = intake_add(intake, fd, &identity, false, worker);
+	if (error < 0)
+		close(fd);
+	return error;
+}
+
+/*
+ * SO_REUSEPORT would also let two echods of one user share a port unnoticed:
+ * that the address is free is found out without it.
+ */
+static int endpoint_probe(struct endpoint *endpoint)
+{
+	struct socket_identity identity;
+	const char *reason;
+	int fd = socket_open(endpoint, false);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	error = socket_identify(fd, &identity, &reason);
+	if (error == 0)
+		address_set_port(&endpoint->address,
+				 (uint16_t)address_port(&identity.local));
+	close(fd);
+	return error;
+}
+
+static int intake_bind_each(struct intake *intake, struct endpoint *endpoint)
+{
+	int error = endpoint_probe(endpoint);
+
+	for (int i = 0; i < intake->workers && error == 0; i++)
+		error = intake_bind_one(intake, endpoint, true, i);
+	return error;
+}
+
+static int intake_bind(struct intake *intake, struct endpoint *endpoint)
+{
+	if (intake->workers > 1 && endpoint_is_shareable(endpoint))
+		return intake_bind_each(intake, endpoint);
+	return intake_bind_one(intake, endpoint, false, INTAKE_EVERY_WORKER);
+}
+
+static bool family_is_missing(int error)
+{
+	return error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL;
+}
+
+static void intake_close_from(struct intake *intake, size_t first)
+{
+	while (intake->count > first) {
+		struct intake_socket *socket =
+			&intake->sockets[--intake->count];
+
+		close(socket->fd);
+		if (!socket->passed)
+			socket_unlink(&socket->identity.local);
+	}
+}
+
+/* Port 0 is the port that the kernel chose for the group's first socket. */
+static void endpoint_follow(struct endpoint *endpoint,
+			    const struct intake_socket *first)
+{
+	if (address_port(&endpoint->address) == 0)
+		address_set_port(
+			&endpoint->address,
+			(uint16_t)address_port(&first->identity.local));
+}
+
+/* All addresses of one --listen; *failed is the one that could not be had. */
+static int intake_bind_group(struct intake *intake,
+			     const struct listen_group *group,
+			     struct endpoint *failed)
+{
+	size_t first = intake->count;
+	int error = 0;
+
+	for (int i = 0; i < group->count; i++) {
+		struct endpoint endpoint = group->endpoints[i];
+
+		if (intake->count > first)
+			endpoint_follow(&endpoint, &intake->sockets[first]);
+		error = intake_bind(intake, &endpoint);
+		if (error == 0)
+			continue;
+		*failed = endpoint;
+		/* A host without IPv6 has no `*` of that kind to offer. */
+		if (!endpoint.wildcard || !family_is_missing(error))
+			return error;
+	}
+	return intake->count > first ? 0 : error;
+}
+
+static int intake_listen(struct intake *intake,
+			 const struct listen_group *group)
+{
+	const struct endpoint *lead = &group->endpoints[0];
+	bool any_port = endpoint_is_shareable(lead) &&
+			address_port(&lead->address) == 0;
+	size_t first = intake->count;
+	struct endpoint failed;
+	int error;
+
+	for (int i = 0; i < FREE_PORT_ATTEMPTS; i++) {
+		error = intake_bind_group(intake, group, &failed);
+		if (error == 0)
+			return 0;
+		intake_close_from(intake, first);
+		if (error != -EADDRINUSE || !any_port)
+			break;
+	}
+	log_bind_failure(&failed, -error);
+	return error;
+}
+
+/* What RFC 862 says, when nothing else was asked for. */
+static int intake_listen_default(struct intake *intake)
+{
+	struct listen_group group = { .text = DEFAULT_LISTEN };
+	const char *reason;
+
+	group.count = endpoint_parse(group.text, group.endpoints, &reason);
+	return intake_listen(intake, &group);
+}
+
+int intake_open(struct intake *intake, const struct options *options,
+		int workers)
+{
+	int error;
+
+	*intake = (struct intake){ .workers = workers };
+	error = intake_take_all(intake);
+	for (size_t i = 0; i < options->listen_count && error == 0; i++)
+		error = intake_listen(intake, &options->listen[i]);
+	if (error == 0 && intake->count == 0)
+		error = intake_listen_default(intake);
+	if (error < 0)
+		intake_close(intake);
+	return error;
+}
+
+static void announce(const struct intake_socket *socket)
+{
+	bool connected = socket->identity.kind == SOCKET_CONNECTION;
+	struct log_entry entry;
+
+	log_entry_init(&entry, LOG_INFO, MESSAGE_LISTENING);
+	log_entry_add(&entry, "ECHOD_LISTENER", "%s", socket->label);
+	log_entry_commit(&entry, "%s %s%s",
+			 connected ? "connected on" : "listening on",
+			 socket->label, socket->passed ? " (passed in)" : "");
+}
+
+void intake_announce(const struct intake *intake)
+{
+	for (size_t i = 0; i < intake->count; i++) {
+		const struct intake_socket *socket = &intake->sockets[i];
+
+		/* Its copies for other workers follow it. */
+		if (i == 0 || strcmp(socket->label, socket[-1].label) != 0)
+			announce(socket);
+	}
+}
+
+bool intake_is_pending(const struct intake *intake)
+{
+	for (size_t i = 0; i < intake->count; i++) {
+		if (socket_is_pending(intake->sockets[i].fd))
+			return true;
+	}
+	return false;
+}
+
+bool intake_is_closed(const struct intake *intake)
+{
+	for (size_t i = 0; i < intake->count; i++) {
+		if (intake->sockets[i].identity.kind != SOCKET_CONNECTION)
+			return false;
+	}
+	return true;
+}
+
+uint64_t intake_count_overflows(struct intake *intake)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < intake->count; i++) {
+		struct intake_socket *socket = &intake->sockets[i];
+		uint32_t overflows;
+
+		if (socket->identity.kind != SOCKET_DATAGRAM)
+			continue;
+		overflows = socket_overflows(socket->fd);
+		/* The kernel's counter is 32 bits wide and wraps round. */
+		count += (uint32_t)(overflows - socket->overflows);
+		socket->overflows = overflows;
+	}
+	return count;
+}
+
+void intake_close(struct intake *intake)
+{
+	intake_close_from(intake, 0);
+	free(intake->sockets);
+	intake->sockets = NULL;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "echod/log.h"
+#include "echod/options.h"
+#include "echod/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* As for init scripts in the LSB, which systemd.exec(5) follows. */
+enum exit_status {
+	EXIT_STATUS_OK = 0,
+	EXIT_STATUS_FAILED = 1,
+	EXIT_STATUS_USAGE = 2,
+	EXIT_STATUS_PERMISSION = 4,
+};
+
+static enum exit_status serve(const struct options *options)
+{
+	int error;
+
+	log_set_level(options->log_level);
+	error = log_start();
+	if (error == 0)
+		error = server_run(options);
+	else
+		log_message(LOG_ERR, MESSAGE_FAILED,
+			    "cannot start a thread (raise TasksMax= or "
+			    "ulimit -u)");
+	log_stop();
+	if (error == -EACCES || error == -EPERM)
+		return EXIT_STATUS_PERMISSION;
+	return error < 0 ? EXIT_STATUS_FAILED : EXIT_STATUS_OK;
+}
+
+int main(int argc, char *argv[])
+{
+	enum exit_status status = EXIT_STATUS_OK;
+	char error[OPTIONS_ERROR_MAX];
+	struct options options;
+
+	switch (options_parse(&options, argc, argv, error)) {
+	case OPTIONS_RUN:
+		status = serve(&options);
+		break;
+	case OPTIONS_HELP:
+		options_print_help(stdout);
+		break;
+	case OPTIONS_VERSION:
+		puts(PACKAGE_STRING);
+		break;
+	case OPTIONS_WRONG:
+		fprintf(stderr, "echod: %s\n", error);
+		status = EXIT_STATUS_USAGE;
+		break;
+	}
+	options_deinit(&options);
+	if (fflush(stdout) != 0)
+		status = EXIT_STATUS_FAILED;
+	exit((int)status);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line.  One table drives getopt_long(3), --help and the defaults,
+ * and the test of the manual reads --help.
+ */
+#ifndef ECHOD_OPTIONS_H
+#define ECHOD_OPTIONS_H
+
+#include "common/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Room for a line that names the culprit and the remedy. */
+#define OPTIONS_ERROR_MAX 512
+
+/* What one --listen asks for. */
+struct listen_group {
+	const char *text; /* as written; borrowed from argv */
+	int count;
+	struct endpoint endpoints[ENDPOINTS_MAX];
+};
+
+/* Constant once parsed. */
+struct options {
+	struct listen_group *listen;
+	size_t listen_count;
+	unsigned workers;	  /* 0: one per CPU */
+	uint32_t max_connections; /* 0: as many as descriptors allow */
+	uint64_t idle_timeout; /* µs, as all durations; USEC_INFINITY: off */
+	uint64_t drain_timeout;
+	uint64_t exit_idle_time;
+	uint64_t buffer_limit; /* bytes */
+	const char *user;      /* NULL: stay who we are */
+	int log_level;
+	bool log_connections;
+};
+
+enum options_outcome {
+	OPTIONS_RUN,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	OPTIONS_WRONG, /* `error` says what */
+};
+
+/*
+ * Parse the command line; `options` holds allocated memory afterwards, whatever
+ * the outcome.
+ */
+enum options_outcome options_parse(struct options *options, int argc,
+				   char *const argv[],
+				   char error[OPTIONS_ERROR_MAX]) MUST_CHECK;
+void options_deinit(struct options *options);
+
+/* Add what --listen=TEXT asks for: 0, -ENOMEM, or -EINVAL and *reason. */
+int options_add_listen(struct options *options, const char *text,
+		       const char **reason) MUST_CHECK;
+
+void options_print_help(FILE *file);
+
+#endif
