@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# The daemon: two convenience libraries, which the tests link too, and main.c.
+
+noinst_LIBRARIES += libcommon.a libechod.a
+sbin_PROGRAMS += echod
+
+libcommon_a_SOURCES = \
+	src/common/address.c src/common/address.h \
+	src/common/address_parse.c \
+	src/common/list.h \
+	src/common/macros.h \
+	src/common/units.c src/common/units.h \
+	src/common/unix_name.c src/common/unix_name.h
+
+libechod_a_SOURCES = \
+	src/echod/connection.c src/echod/connection.h \
+	src/echod/connection_journal.c src/echod/connection_journal.h \
+	src/echod/crew.c src/echod/crew.h \
+	src/echod/datagram.c src/echod/datagram.h \
+	src/echod/drain.c src/echod/drain.h \
+	src/echod/idle.c src/echod/idle.h \
+	src/echod/intake.c src/echod/intake.h \
+	src/echod/listener.c src/echod/listener.h \
+	src/echod/log.c src/echod/log.h \
+	src/echod/options.c src/echod/options.h \
+	src/echod/privilege.c src/echod/privilege.h \
+	src/echod/reactor.c src/echod/reactor.h \
+	src/echod/report.c src/echod/report.h \
+	src/echod/server.c src/echod/server.h \
+	src/echod/service.c src/echod/service.h \
+	src/echod/socket.c src/echod/socket.h \
+	src/echod/stats.c src/echod/stats.h \
+	src/echod/stream.c src/echod/stream.h \
+	src/echod/worker.c src/echod/worker.h
+
+echod_SOURCES = src/echod/main.c
+echod_LDADD = libechod.a libcommon.a $(LIBSYSTEMD_LIBS)

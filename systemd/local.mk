@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# Units and the journal's message catalog; a FILE.in becomes FILE.
+
+systemdsystemunit_units = \
+	systemd/echod.service \
+	systemd/echod-standalone.service
+
+dist_systemdsystemunit_DATA = systemd/echod.socket
+nodist_systemdsystemunit_DATA = $(systemdsystemunit_units)
+dist_systemdcatalog_DATA = systemd/echod.catalog
+EXTRA_DIST += $(systemdsystemunit_units:=.in)
+CLEANFILES += $(systemdsystemunit_units)
+
+# By make, not by configure: $(sbindir) contains ${exec_prefix} there.
+$(systemdsystemunit_units): %: %.in Makefile
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_GEN)$(SED) -e 's|@sbindir[@]|$(sbindir)|g' $(srcdir)/$@.in >$@

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Clients of an echo service: what a case does with sockets.
+
+Sockets block for at most LIMIT seconds, so that a service that loses something
+fails a case instead of hanging it.
+"""
+
+import random
+import select
+import signal
+import socket
+import struct
+
+from echodtest import LIMIT, readable  # noqa: F401 (for cases)
+
+CHUNK = 262144
+STUCK = 0.3  # seconds without progress: a full pipe of buffers
+
+
+def pattern(size, seed=0):
+    """Bytes in which a lost, doubled or moved piece cannot go unseen."""
+    return random.Random(seed).randbytes(size)
+
+
+def _family(address):
+    if isinstance(address, str):
+        return socket.AF_UNIX
+    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+
+def connect(address, kind=socket.SOCK_STREAM, source=None,
+            receive_buffer=None):
+    """A connected socket; of stream kind unless told."""
+    sock = socket.socket(_family(address), kind)
+    sock.settimeout(LIMIT)
+    if receive_buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if source:
+        sock.bind(source)
+    sock.connect(address)
+    return sock
+
+
+def datagrams(address, source=None):
+    """A socket that sends datagrams to, and takes them from, `address` only:
+    a reply that comes from elsewhere is never seen."""
+    return connect(address, socket.SOCK_DGRAM, source)
+
+
+def same(got, wanted):
+    """Assert equality without printing megabytes."""
+    if got == wanted:
+        return
+    at = next((i for i, (a, b) in enumerate(zip(got, wanted)) if a != b),
+              min(len(got), len(wanted)))
+    raise AssertionError(f"{len(got)} bytes instead of {len(wanted)}, "
+                         f"different from byte {at} on")
+
+
+def receive(sock, size):
+    """Exactly `size` bytes, or what came before the end."""
+    got = bytearray()
+    while len(got) < size:
+        piece = sock.recv(min(CHUNK, size - len(got)))
+        if not piece:
+            break
+        got += piece
+    return bytes(got)
+
+
+def receive_all(sock):
+    """Everything until the FIN."""
+    got = bytearray()
+    while piece := sock.recv(CHUNK):
+        got += piece
+    return bytes(got)
+
+
+def exchange(sock, data, piece=CHUNK):
+    """Send all while receiving as much; returns what came back."""
+    got, sent = bytearray(), 0
+    poll = select.poll()
+    poll.register(sock, select.POLLIN | select.POLLOUT)
+    while len(got) < len(data):
+        if not (events := poll.poll(LIMIT * 1000)):
+            raise AssertionError(
+                f"stalled: {sent} bytes sent, {len(got)} received")
+        if events[0][1] & ~select.POLLOUT:
+            received = sock.recv(piece)
+            if not received:
+                break
+            got += received
+        if events[0][1] & select.POLLOUT:
+            sent += sock.send(data[sent:sent + piece], socket.MSG_DONTWAIT)
+            if sent == len(data):
+                poll.modify(sock, select.POLLIN)
+    return bytes(got)
+
+
+def assert_echo(sock, data=b"ping"):
+    """The bytes come back, or for datagrams: the datagram does."""
+    if sock.type == socket.SOCK_STREAM:
+        same(exchange(sock, data), data)
+    else:
+        sock.send(data)
+        same(sock.recv(65536), data)
+
+
+def writable(sock, timeout=0.0):
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    return bool(poll.poll(timeout * 1000))
+
+
+def fill(sock, ceiling=1 << 28):
+    """Send without ever reading, until no buffer on the way takes more;
+    returns what was sent."""
+    data, sent = pattern(CHUNK), bytearray()
+    while writable(sock, STUCK):
+        count = sock.send(data, socket.MSG_DONTWAIT)
+        sent += data[:count]
+        assert len(sent) < ceiling, "a peer that never reads may send for ever"
+    return bytes(sent)
+
+
+def stall(sock, echod):
+    """Like fill(), while the service is stopped: when it goes on, it is left
+    with more than it can send, and only then its clock runs."""
+    echod.signal(signal.SIGSTOP)
+    sent = fill(sock)
+    echod.signal(signal.SIGCONT)
+    return sent
+
+
+def reset(sock):
+    """Close with a RST instead of a FIN."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                    struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def ending(sock):
+    """How the service ends the stream: "FIN" or "RST", after reading all."""
+    try:
+        receive_all(sock)
+        return "FIN"
+    except ConnectionResetError:
+        return "RST"

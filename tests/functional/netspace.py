@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Network namespaces of a case's own: addresses, broadcast, limits at will.
+
+A case that calls isolate() is alone with a loopback interface.  Neighbour adds
+a second namespace, joined to the first by a veth pair.  Needs root or user
+namespaces; where neither is permitted the case is skipped.
+"""
+
+import ctypes
+import os
+import socket
+import struct
+import subprocess
+
+from echodtest import Skip
+
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+OWN_NAMESPACE = "/proc/self/ns/net"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result, what):
+    if result != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{what}: {os.strerror(error)}")
+
+
+def ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True, stdin=subprocess.DEVNULL)
+
+
+def set_sysctl(name, value):
+    """Set a network setting of the present namespace."""
+    with open(f"/proc/sys/net/{name}", "w", encoding="utf-8") as file:
+        file.write(value)
+
+
+def isolate():
+    """Enter a new network namespace, as its root, with loopback up."""
+    user, group = os.geteuid(), os.getegid()
+    try:
+        if user == 0:
+            _check(_libc.unshare(CLONE_NEWNET), "unshare")
+        else:
+            _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNET), "unshare")
+            for name, text in (("setgroups", "deny"),
+                               ("uid_map", f"0 {user} 1"),
+                               ("gid_map", f"0 {group} 1")):
+                with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
+                    file.write(text)
+        ip("link", "set", "lo", "up")
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Skip(f"no network namespace: {error}") from error
+
+
+class Neighbour:
+    """Another namespace behind a cable; `with neighbour:` is being there, and
+    sockets made there stay there."""
+
+    HERE = ("10.7.0.1/24", "10.7.0.11/24", "fd07::1/64", "fd07::11/64",
+            "fe80::1/64")
+    THERE = ("10.7.0.2/24", "fd07::2/64", "fd07::22/64", "fe80::2/64")
+
+    def __init__(self):
+        self._here = os.open(OWN_NAMESPACE, os.O_RDONLY)
+        try:
+            _check(_libc.unshare(CLONE_NEWNET), "unshare")
+            self._there = os.open(OWN_NAMESPACE, os.O_RDONLY)
+            ip("link", "add", "name", "there", "type", "veth", "peer", "name",
+               "here", "netns", f"/proc/{os.getpid()}/fd/{self._here}")
+            self._set_up("there", self.THERE)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise Skip(f"no veth pair: {error}") from error
+        finally:
+            self._enter(self._here)
+        self._set_up("here", self.HERE)
+
+    @staticmethod
+    def _set_up(device, addresses):
+        ip("link", "set", device, "addrgenmode", "none")
+        ip("link", "set", device, "up")
+        for address in addresses:
+            extra = ["nodad"] if ":" in address else ["broadcast", "+"]
+            ip("addr", "add", address, *extra, "dev", device)
+
+    @staticmethod
+    def _enter(namespace):
+        _check(_libc.setns(namespace, CLONE_NEWNET), "setns")
+
+    def __enter__(self):
+        self._enter(self._there)
+
+    def __exit__(self, *_):
+        self._enter(self._here)
+
+
+def send_from_port(port, source, target, data):
+    """Send a UDP/IPv4 datagram with a header of our own making, from a port
+    that no socket can have."""
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW,
+                       socket.IPPROTO_UDP) as sock:
+        sock.bind((source, 0))
+        header = struct.pack("!HHHH", port, target[1], 8 + len(data), 0)
+        sock.sendto(header + data, (target[0], 0))
+
+
+def send_from_port6(port, source, target, data):
+    """The same over IPv6, where the checksum is not optional."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW,
+                       socket.IPPROTO_UDP) as sock:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_CHECKSUM, 6)
+        sock.bind((source, 0))
+        header = struct.pack("!HHHH", port, target[1], 8 + len(data), 0)
+        sock.sendto(header + data, (target[0], 0))

@@ -1,0 +1,152 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: MIT
+"""Limits: reached by one peer, they make that peer wait, and no other."""
+
+import time
+
+import client
+from echodtest import Echod, case, main, note, sanitized, until
+
+TCP = ("-l", "tcp:127.0.0.1:0")
+QUICK = ("--drain-timeout=100ms",)
+MEGABYTE = 1 << 20
+
+
+@case("--max-connections: the next one waits, and is served when one ends")
+def max_connections():
+    with Echod(*TCP, "--max-connections=3") as echod:
+        socks = [client.connect(echod.address("tcp")) for _ in range(3)]
+        for sock in socks:
+            client.assert_echo(sock)
+        waiting = [client.connect(echod.address("tcp")) for _ in range(2)]
+        for sock in waiting:
+            sock.send(b"x")
+        until(lambda: echod.counters()["accept_limited"] > 0, "the limit")
+        client.assert_echo(socks[0])
+        assert echod.counters()["connections_accepted"] == 3
+        for old, new in zip(socks, waiting):
+            assert not client.readable(new), "served above the limit"
+            old.close()
+            assert new.recv(1) == b"x"
+
+
+@case("--max-connections holds for all workers together")
+def max_connections_workers():
+    with Echod(*TCP, "--max-connections=4", "--workers=2") as echod:
+        socks = [client.connect(echod.address("tcp")) for _ in range(30)]
+        for sock in socks:
+            sock.send(b"x")
+        served = 0
+        while socks:
+            until(lambda: any(map(client.readable, socks)), "a service")
+            ready = [sock for sock in socks if client.readable(sock)]
+            counters = echod.counters()
+            assert (counters["connections_accepted"] -
+                    counters["connections_closed"]) <= 4, counters
+            for sock in ready:
+                assert sock.recv(1) == b"x"
+                sock.close()
+                socks.remove(sock)
+                served += 1
+        assert served == 30
+
+
+@case("7: --buffer-limit: 20 never-readers, others unaffected, memory bounded")
+def buffer_limit():
+    with Echod(*TCP, *QUICK, "--buffer-limit=1M") as echod:
+        other = client.connect(echod.address("tcp"))
+        client.assert_echo(other, bytes(4 * MEGABYTE))
+        before = echod.resident()
+        stalled = [client.connect(echod.address("tcp")) for _ in range(20)]
+        sent = [client.fill(sock) for sock in stalled]
+        for _ in range(50):
+            client.assert_echo(other, bytes(10000))
+        client.assert_echo(client.connect(echod.address("tcp")), b"new")
+        growth = echod.resident() - before
+        note(f"{sum(map(len, sent))} bytes not read, {growth} more resident; "
+             f"{echod.counters()['buffer_limited']} waits at the limit")
+        if not sanitized():
+            assert growth < 2 * MEGABYTE
+        for sock, data in zip(stalled, sent):
+            client.same(client.receive(sock, len(data)), data)
+            client.assert_echo(sock)
+
+
+@case("--buffer-limit of almost nothing: slow, but whole")
+def tiny_buffer_limit():
+    with Echod(*TCP, "--buffer-limit=64K") as echod:
+        socks = [client.connect(echod.address("tcp"), receive_buffer=4096)
+                 for _ in range(5)]
+        sent = [client.fill(sock) for sock in socks]
+        for sock, data in zip(socks, sent):
+            client.same(client.receive(sock, len(data)), data)
+            client.assert_echo(sock, client.pattern(MEGABYTE))
+
+
+@case("--idle-timeout: an idle connection gets a FIN")
+def idle():
+    with Echod(*TCP, "--idle-timeout=200ms") as echod:
+        used = client.connect(echod.address("tcp"))
+        client.assert_echo(used, bytes(MEGABYTE))
+        unused = client.connect(echod.address("tcp"))
+        assert client.ending(used) == "FIN"
+        assert client.ending(unused) == "FIN"
+        assert echod.counters()["connections_idled"] == 2
+
+
+@case("--idle-timeout: an active connection lives on")
+def not_idle():
+    with Echod(*TCP, "--idle-timeout=1s") as echod:
+        while not _stays_active(echod.address("tcp"), 1.0):
+            note("this machine was too busy to be active: once more")
+            client.assert_echo(client.connect(echod.address("tcp")))
+
+
+def _stays_active(address, timeout):
+    """Be active for three timeouts.  False when that did not succeed, because
+    we were not run in time; the connection may have been ended then."""
+    sock = client.connect(address)
+    begin = last = time.monotonic()
+    try:
+        while (now := time.monotonic()) < begin + 3 * timeout:
+            if now - last > timeout / 2:
+                return False
+            last = now
+            client.assert_echo(sock)
+            client.readable(sock, timeout=timeout / 10)
+    except (ConnectionError, AssertionError):
+        if time.monotonic() - last < timeout / 2:
+            raise
+        return False
+    return True
+
+
+@case("22: --idle-timeout while bytes are held: a RST")
+def idle_while_holding():
+    with Echod(*TCP, "--idle-timeout=300ms") as echod:
+        sock = client.connect(echod.address("tcp"))
+        client.stall(sock, echod)
+        until(lambda: echod.counters()["connections_closed"] == 1, "the end")
+        assert client.ending(sock) == "RST"
+        assert echod.counters()["connections_reset"] == 1
+
+
+@case("--exit-idle-time: exit status 0 when idle, never while a peer is there")
+def exit_idle():
+    options = (*TCP, "-l", "udp:127.0.0.1:0", "--exit-idle-time=5s")
+    with Echod(*options) as lonely, Echod(*options) as visited:
+        sock = client.connect(visited.address("tcp"))
+        begin = time.monotonic()
+        client.assert_echo(client.datagrams(lonely.address("udp")))
+        assert lonely.wait() == 0
+        assert time.monotonic() - begin >= 5, "it was not idle for so long"
+        assert visited.running()
+        client.assert_echo(sock)
+        sock.close()
+        begin = time.monotonic()
+        assert visited.wait() == 0
+        assert time.monotonic() - begin >= 4.9
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: MIT
+"""The log says what an operator needs, and never holds up an echo."""
+
+import fcntl
+import os
+import re
+import socket
+
+import client
+from echodtest import Echod, case, main, until
+
+TCP = ("-l", "tcp:127.0.0.1:0")
+
+
+def _entry(echod, sock):
+    """Await the line about a stream that has ended."""
+    return _entry_about(echod, *sock.getsockname())
+
+
+def _entry_about(echod, host, port):
+    pattern = rf"^echod: .*\b{re.escape(host)}:{port}\b"
+    return echod.await_line(pattern).group(0)
+
+
+@case("--log-connections: peer, duration, bytes both ways and reason")
+def closed_stream():
+    with Echod(*TCP, "--log-connections") as echod:
+        sock = client.connect(echod.address("tcp"), source=("127.0.0.77", 0))
+        client.assert_echo(sock, bytes(4321))
+        sock.shutdown(socket.SHUT_WR)
+        line = _entry(echod, sock)
+        assert line.count("4321") == 2, line
+        assert re.search(r"\b\d+(\.\d+)?\s?(us|ms|s|min)\b", line), line
+
+
+@case("--log-connections: each way to end has its own reason")
+def reasons():
+    def finish(sock):
+        sock.close()
+
+    def reset(sock):
+        client.reset(sock)
+
+    def stay(_sock):
+        pass
+
+    def stall(sock):
+        client.stall(sock, echod)
+
+    lines = set()
+    with Echod(*TCP, "--log-connections", "--idle-timeout=300ms") as echod:
+        for way in (finish, reset, stay, stall):
+            sock = client.connect(echod.address("tcp"))
+            host, port = sock.getsockname()
+            client.assert_echo(sock)
+            way(sock)
+            line = _entry_about(echod, host, port)
+            lines.add(re.sub(r"\d+", "N", line))
+    assert len(lines) == 4, lines
+
+
+@case("without --log-connections no line per connection or datagram")
+def quiet():
+    with Echod(*TCP, "-l", "udp:127.0.0.1:0") as echod:
+        before = echod.log.count("\n")
+        for _ in range(100):
+            client.assert_echo(client.connect(echod.address("tcp")))
+            client.assert_echo(client.datagrams(echod.address("udp")))
+        echod.stop()
+        extra = echod.log.count("\n") - before
+        assert extra <= 4, echod.log
+
+
+@case("--log-level: only what matters as much is written")
+def levels():
+    with Echod(*TCP, "--log-level=err", "--log-connections",
+               ready=False) as echod:
+        echod.stop()
+        assert echod.log == "", echod.log
+
+
+@case("a log that nobody reads holds up no echo; what was lost is counted")
+def full_pipe():
+    rounds = 2000
+    with Echod(*TCP, "--log-connections") as echod:
+        fcntl.fcntl(echod.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        for _ in range(rounds):
+            client.assert_echo(client.connect(echod.address("tcp")))
+        match = echod.await_line(r"^echod: .*?(\d+) log entries were lost")
+        lost = int(match[1])
+        until(lambda: _reported(echod) >= rounds, "every entry or its loss")
+        assert 0 < lost < rounds
+        assert _reported(echod) == rounds
+
+
+def _reported(echod):
+    """Connections written about, and those whose entries were lost."""
+    echod.read_log()
+    written = len(re.findall(r"^echod: .*127\.0\.0\.1:\d+.* bytes\b.*\n",
+                             echod.log, re.M))
+    lost = re.findall(r"(\d+) log entries were lost.*\n", echod.log)
+    return written + sum(map(int, lost))
+
+
+@case("standard error may be closed")
+def closed_stderr():
+    with Echod(*TCP, "--log-connections") as echod:
+        fd = echod.stderr
+        address = echod.address("tcp")
+        echod.read_log()
+        null = open("/dev/null", "rb")
+        os.dup2(null.fileno(), fd)  # no reader is left: EPIPE
+        for _ in range(100):
+            client.assert_echo(client.connect(address))
+
+
+if __name__ == "__main__":
+    main()

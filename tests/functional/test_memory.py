@@ -1,0 +1,64 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: MIT
+"""An idle connection costs at most 128 bytes of the daemon's memory."""
+
+import resource
+
+import client
+from echodtest import Echod, Skip, case, main, note, sanitized
+
+FEW, MANY = 1000, 15000
+BYTES_PER_CONNECTION = 128
+
+
+def _open(address, count, socks):
+    """Open connections that have echoed and are idle now."""
+    while len(socks) < count:
+        # Many sources: one has too few ports if others use them, too.
+        source = f"127.0.1.{1 + len(socks) % 200}"
+        sock = client.connect(address, source=(source, 0))
+        client.assert_echo(sock, b"x" * 100)
+        socks.append(sock)
+
+
+@case("resident memory from 1,000 to 15,000 idle connections")
+def slope():
+    if sanitized():
+        raise Skip("the daemon is built with a sanitizer")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    many = min(MANY, hard - 100) if hard != resource.RLIM_INFINITY else MANY
+    if many < 4 * FEW:
+        raise Skip(f"only {hard} descriptors permitted")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    socks = []
+    with Echod("-l", "tcp:127.0.0.1:0") as echod:
+        _open(echod.address("tcp"), FEW, socks)
+        before = echod.resident()
+        _open(echod.address("tcp"), many, socks)
+        growth = (echod.resident() - before) / (many - FEW)
+        note(f"{growth:.1f} bytes a connection up to {many}, "
+             f"{echod.resident() >> 10} KiB in all")
+        assert growth <= BYTES_PER_CONNECTION
+        client.assert_echo(socks[0])
+
+
+@case("memory held for slow readers is given back")
+def held_memory():
+    if sanitized():
+        raise Skip("the daemon is built with a sanitizer")
+    with Echod("-l", "tcp:127.0.0.1:0") as echod:
+        rounds = []
+        for _ in range(4):
+            socks = [client.connect(echod.address("tcp")) for _ in range(10)]
+            for sock in socks:
+                data = client.fill(sock)
+                client.same(client.receive(sock, len(data)), data)
+                client.assert_echo(sock)
+                sock.close()
+            rounds.append(echod.resident())
+        note(f"resident after each round: {rounds}")
+        assert rounds[-1] - rounds[0] < 1 << 20
+
+
+if __name__ == "__main__":
+    main()

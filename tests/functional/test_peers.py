@@ -1,0 +1,148 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: MIT
+"""A peer that misbehaves harms itself, and no other."""
+
+import os
+import random
+import resource
+import statistics
+import time
+
+import client
+from echodtest import Echod, case, main, note, sanitized, until
+
+TCP = ("-l", "tcp:127.0.0.1:0")
+# A stalled peer is reset at the end of a case: soon, please.
+QUICK = ("--drain-timeout=100ms",)
+
+
+@case("7: a client that never reads: others unaffected, memory bounded")
+def never_reads():
+    with Echod(*TCP, *QUICK) as echod:
+        other = client.connect(echod.address("tcp"))
+        client.assert_echo(other, bytes(1 << 20))
+        before = echod.resident()
+        stalled = client.connect(echod.address("tcp"))
+        sent = len(client.fill(stalled))
+        for _ in range(100):
+            client.assert_echo(other, bytes(10000))
+        growth = echod.resident() - before
+        note(f"{sent} bytes sent and not read, {growth} bytes more resident")
+        if not sanitized():
+            assert growth < 4 << 20
+
+
+def _flood(address):
+    """Echo at full speed until killed, in a process of its own."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            sock = client.connect(address)
+            while True:
+                client.exchange(sock, bytes(1 << 24))
+        finally:
+            os._exit(1)
+    return pid
+
+
+def _ping_times(sock, count=1000):
+    times = []
+    for _ in range(count):
+        begin = time.monotonic()
+        client.assert_echo(sock)
+        times.append(time.monotonic() - begin)
+    return times
+
+
+@case("8: 1,000 pings beside a sender at full speed keep their latency")
+def fairness():
+    with Echod(*TCP, *QUICK) as echod:
+        sock = client.connect(echod.address("tcp"))
+        unloaded = statistics.median(_ping_times(sock))
+        busy = echod.cpu_seconds()
+        _flood(echod.address("tcp"))
+        until(lambda: echod.cpu_seconds() > busy + 0.1, "load")
+        loaded = statistics.median(_ping_times(sock))
+        note(f"median {unloaded * 1e6:.0f} us unloaded, "
+             f"{loaded * 1e6:.0f} us loaded: ratio {loaded / unloaded:.1f}")
+        # One turn of the sender between ours, and its share of the machine.
+        assert loaded < 50 * unloaded
+
+
+@case("10: no descriptor left: no exit, no spinning, served once there is one")
+def descriptors_exhausted():
+    with Echod(*TCP) as echod:
+        # Others of its user, or the whole system, may have taken them.
+        resource.prlimit(echod.pid, resource.RLIMIT_NOFILE,
+                         2 * (echod.descriptors() + 20,))
+        _serve_more_than_possible(echod, "accept_starved")
+
+
+@case("10: more clients than the limit on descriptors allows")
+def descriptors_limited():
+    with Echod(*TCP, descriptors_max=64) as echod:
+        _serve_more_than_possible(echod, "accept_limited")
+
+
+def _serve_more_than_possible(echod, counter):
+    socks = [client.connect(echod.address("tcp")) for _ in range(80)]
+    for sock in socks:
+        sock.send(b"x")
+    until(lambda: echod.counters()[counter] > 0, "exhaustion")
+    count = echod.counters()["connections_accepted"]
+    served = until(lambda: len(found := client.readable(*socks)) == count and
+                   found, "an echo for each that was accepted")
+    waiting = [sock for sock in socks if sock not in served]
+    note(f"{len(served)} served, {len(waiting)} waiting")
+    assert served and waiting
+
+    begin, busy = time.monotonic(), echod.cpu_seconds()
+    assert not client.readable(waiting[0], timeout=0.5), "more room"
+    busy = echod.cpu_seconds() - busy
+    assert busy < (time.monotonic() - begin) / 2, "spins while it waits"
+
+    for old, new in zip(served, waiting):
+        assert old.recv(1) == b"x"
+        old.close()
+        assert new.recv(1) == b"x"
+
+
+@case("13: a RST in the middle: the descriptor is closed, the service goes on")
+def reset_in_the_middle():
+    dice = random.Random(13)
+    with Echod(*TCP) as echod:
+        before = echod.descriptors()
+        for _ in range(200):
+            sock = client.connect(echod.address("tcp"))
+            data = bytes(dice.randrange(1, 300000))
+            sock.send(data)
+            sock.recv(dice.randrange(1, len(data) + 1))
+            client.reset(sock)
+        until(lambda: echod.descriptors() == before, "closed descriptors")
+        client.assert_echo(client.connect(echod.address("tcp")))
+
+
+@case("13: a RST while its bytes are held back")
+def reset_while_held():
+    with Echod(*TCP) as echod:
+        before = echod.descriptors()
+        for _ in range(3):
+            sock = client.connect(echod.address("tcp"))
+            client.fill(sock)
+            client.reset(sock)
+        until(lambda: echod.descriptors() == before, "closed descriptors")
+        client.assert_echo(client.connect(echod.address("tcp")))
+
+
+@case("22: ended by the service with bytes outstanding: RST, never FIN")
+def ended_with_bytes_outstanding():
+    with Echod(*TCP, "--idle-timeout=300ms") as echod:
+        sock = client.connect(echod.address("tcp"))
+        client.stall(sock, echod)
+        until(lambda: echod.counters()["connections_closed"] == 1, "the end")
+        assert client.ending(sock) == "RST"
+        client.assert_echo(client.connect(echod.address("tcp")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: MIT
+"""The fast path: one receive, one send, and a share of epoll_wait.
+
+Under strace the service is many times slower than the client, so that whenever
+it looks, all 50 connections have a request for it: that is saturation.
+"""
+
+import os
+import re
+import select
+import shutil
+
+import client
+from echodtest import (Echod, LIMIT, Skip, case, main, note, sanitized,
+                       scratch_directory, until)
+
+CONNECTIONS, ECHOES = 50, 20000
+CALLS_PER_ECHO = 2.1
+
+
+def _saturate(address, echoes):
+    """Keep one request outstanding on every connection."""
+    poll = select.epoll()
+    socks = {}
+    for _ in range(CONNECTIONS):
+        sock = client.connect(address)
+        socks[sock.fileno()] = sock
+        poll.register(sock, select.EPOLLIN)
+        sock.send(b"request")
+    done = 0
+    while done < echoes:
+        ready = poll.poll(LIMIT)
+        assert ready, "stalled"
+        for fd, _ in ready:
+            assert os.read(fd, 100) == b"request"
+            os.write(fd, b"request")
+            done += 1
+    return done
+
+
+def _calls(path):
+    """The summary of strace -c: calls by name, and "total"."""
+    with open(path, encoding="utf-8") as file:
+        rows = [line.split() for line in file]
+    return {row[-1]: int(row[3]) for row in rows
+            if len(row) >= 5 and re.fullmatch(r"\d+\.\d+", row[0])}
+
+
+@case("at most 2.1 system calls an echo at saturation, 50 connections")
+def calls_per_echo():
+    strace = shutil.which("strace")
+    if not strace:
+        raise Skip("strace is not installed")
+    if sanitized():
+        raise Skip("the daemon is built with a sanitizer")
+    path = os.path.join(scratch_directory(), "calls")
+    # -D: echod, not strace, is our child.
+    wrapper = (strace, "-D", "-f", "-c", "-o", path)
+    with Echod("-l", "tcp:127.0.0.1:0", wrapper=wrapper) as echod:
+        echoes = _saturate(echod.address("tcp"), ECHOES)
+    calls = until(lambda: os.path.exists(path) and
+                  "total" in (found := _calls(path)) and found,
+                  "the summary of strace")
+    note(f"{echoes} echoes, {calls}")
+    per_echo = calls["total"] / echoes
+    note(f"{per_echo:.3f} calls an echo")
+    assert per_echo <= CALLS_PER_ECHO
+
+
+if __name__ == "__main__":
+    main()

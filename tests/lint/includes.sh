@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Includes point down: a file includes only files of rows above its own, and
+# what only one room may use is used there only.
+. "$(dirname "$0")/tap.sh"
+
+# The rooms in topological order, one row a line.  Files named on one line are
+# one room and may include each other; so are ROOM_PART.c and ROOM.c.
+order='
+common/macros
+common/list
+common/address common/unix_name
+common/units
+echod/log
+echod/options
+echod/stats
+echod/reactor
+echod/idle
+echod/socket
+echod/service
+echod/report
+echod/privilege
+echod/guard
+echod/worker
+echod/stream
+echod/connection
+echod/datagram
+echod/listener
+echod/drain
+echod/parking
+echod/metrics
+echod/intake
+echod/crew
+echod/server
+echod/main
+'
+
+# Pattern, then the files of src/ that may contain it.
+sole_users='
+include.*systemd/sd-journal.h|echod/log.c
+include.*systemd/sd-daemon.h|echod/service.c
+include.*echod/options.h|echod/options.c echod/intake.h echod/intake.c echod/server.h echod/server.c echod/main.c
+include.*common/unix_name.h|common/address.c common/address_parse.c common/unix_name.c
+[^_[:alnum:]]exit *(|echod/main.c
+'
+
+# includes_point_down FILE: compare its row with those of what it includes.
+includes_point_down() {
+	without_comments "src/$1" | awk -v file="$1" -v order="$order" '
+	BEGIN {
+		rows = split(order, names, "\n")
+		for (i = 1; i <= rows; i++) {
+			count = split(names[i], rooms, " ")
+			for (j = 1; j <= count; j++)
+				row[rooms[j]] = i
+		}
+		source = file ~ /\.c$/
+		self = room_of(file)
+		if (!self)
+			complain("is in no row of tests/lint/includes.sh")
+	}
+	function room_of(name) {
+		sub(/\.[ch]$/, "", name)
+		while (!(name in row) && sub(/_[^_\/]*$/, "", name))
+			;
+		return name in row ? name : ""
+	}
+	function complain(text) {
+		print "src/" file (NR ? ":" NR : "") ": " text
+		bad = 1
+	}
+	/^#[ \t]*include/ {
+		name = $0
+		sub(/^#[ \t]*include[ \t]*["<]/, "", name)
+		sub(/[">].*/, "", name)
+		if (source && !seen++ && name != "config.h")
+			complain("config.h is not the first include")
+		if ($0 !~ /"/)
+			next
+		if (name == "config.h") {
+			if (!source)
+				complain("config.h is for .c files")
+			next
+		}
+		room = room_of(name)
+		if (!room)
+			complain(name " is in no row")
+		else if (self && row[room] > row[self])
+			complain(name " is below")
+	}
+	END { exit bad }'
+}
+
+# only_in PATTERN FILES: no other file of src/ has it outside comments.
+only_in() {
+	bad=0
+	for file in $(cd src && sources .); do
+		file=${file#./}
+		case " $2 " in *" $file "*) continue ;; esac
+		if without_comments "src/$file" | grep -n -e "$1"; then
+			echo "... in src/$file, but only for $2"
+			bad=1
+		fi
+	done
+	return "$bad"
+}
+
+for file in $(cd src && sources common echod); do
+	check "includes of $file point down" includes_point_down "$file"
+done
+while IFS='|' read -r pattern users; do
+	[ -n "$pattern" ] || continue
+	check "only $users: $pattern" only_in "$pattern" "$users"
+done <<END
+$sole_users
+END
+report

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+# `make check` runs everything that needs neither root nor a network.  Every
+# test writes TAP, so that each single case is counted.  To add one, name it in
+# its list: a unit test is tests/unit/check_NAME.c, a fuzz target is
+# tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME/.
+
+UNIT_TESTS = \
+	tests/unit/check_address \
+	tests/unit/check_address_parse \
+	tests/unit/check_connection \
+	tests/unit/check_datagram \
+	tests/unit/check_idle \
+	tests/unit/check_kernel \
+	tests/unit/check_list \
+	tests/unit/check_listener \
+	tests/unit/check_log \
+	tests/unit/check_options \
+	tests/unit/check_reactor \
+	tests/unit/check_server \
+	tests/unit/check_service \
+	tests/unit/check_socket \
+	tests/unit/check_stats \
+	tests/unit/check_units \
+	tests/unit/check_unix_name \
+	tests/unit/check_worker
+
+FUZZ_TESTS = \
+	tests/fuzz/fuzz_address \
+	tests/fuzz/fuzz_units
+
+FUNCTIONAL_TESTS = \
+	tests/functional/test_activation.py \
+	tests/functional/test_addresses.py \
+	tests/functional/test_datagram.py \
+	tests/functional/test_limits.py \
+	tests/functional/test_log.py \
+	tests/functional/test_memory.py \
+	tests/functional/test_notify.py \
+	tests/functional/test_options.py \
+	tests/functional/test_peers.py \
+	tests/functional/test_signals.py \
+	tests/functional/test_stream.py \
+	tests/functional/test_syscalls.py \
+	tests/functional/test_unix.py
+
+LINT_TESTS = \
+	tests/lint/clang-tidy.sh \
+	tests/lint/cppcheck.sh \
+	tests/lint/format.sh \
+	tests/lint/functions.sh \
+	tests/lint/includes.sh \
+	tests/lint/listed.sh \
+	tests/lint/manual.sh \
+	tests/lint/shell.sh \
+	tests/lint/words.sh
+
+# A test that fakes a failing call NAME wraps it; and __NAME_chk, if that is
+# what _FORTIFY_SOURCE makes of the call.
+tests_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
+tests_unit_check_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=if_indextoname
+tests_unit_check_address_parse_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=getaddrinfo -Wl,--wrap=freeaddrinfo
+
+# --- Programs ---
+# All link the same: what is not needed is not pulled from the archives.
+LDADD = $(check_LIBRARIES) libechod.a libcommon.a $(CHECK_LIBS) \
+	$(LIBSYSTEMD_LIBS) $(FUZZER_LIBS)
+
+tests_unit_check_kernel_SOURCES = \
+	tests/unit/check_kernel.c tests/unit/kernel.h \
+	tests/unit/kernel_address.c \
+	tests/unit/kernel_datagram.c \
+	tests/unit/kernel_descriptor.c \
+	tests/unit/kernel_epoll.c \
+	tests/unit/kernel_exclusive.c \
+	tests/unit/kernel_stream.c \
+	tests/unit/kernel_tcp_end.c \
+	tests/unit/kernel_tcp_listen.c \
+	tests/unit/kernel_tcp_queue.c \
+	tests/unit/kernel_unix.c \
+	tests/unit/kernel_urgent.c
+
+if ENABLE_FUZZING
+check_PROGRAMS += $(FUZZ_TESTS)
+else
+check_LIBRARIES += tests/fuzz/libreplay.a
+check_PROGRAMS += $(FUZZ_TESTS)
+if HAVE_CHECK
+check_LIBRARIES += tests/unit/libharness.a
+check_PROGRAMS += $(UNIT_TESTS)
+else
+check_DATA += check-is-missing
+endif
+endif
+tests_unit_libharness_a_SOURCES = \
+	tests/unit/await.c tests/unit/await.h \
+	tests/unit/harness.c tests/unit/harness.h \
+	tests/unit/namespace.c tests/unit/namespace.h \
+	tests/unit/sockets.c tests/unit/sockets.h \
+	tests/unit/wire.c
+tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h
+
+check-is-missing:
+	@echo "make check needs Check >= 0.15 (Debian: check); install it and" \
+		"run configure again" >&2
+	@exit 1
+
+# --- make check ---
+# The longest first.
+TESTS = $(FUNCTIONAL_TESTS) $(LINT_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS)
+TEST_EXTENSIONS = .py .sh
+tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(tap_driver)
+PY_LOG_DRIVER = $(tap_driver)
+PY_LOG_COMPILER = $(PYTHON)
+SH_LOG_DRIVER = $(tap_driver)
+SH_LOG_COMPILER = $(SHELL)
+
+tests_environment = \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	ECHOD='$(abs_top_builddir)/echod'; export ECHOD; \
+	PYTHON='$(PYTHON)'; export PYTHON; \
+	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
+	LINT_CPPFLAGS='-I$(abs_top_srcdir)/src -I$(abs_top_srcdir)/tests \
+		-I$(abs_top_builddir) $(LIBSYSTEMD_CFLAGS) $(CHECK_CFLAGS)'; \
+	export LINT_CPPFLAGS; \
+	: "$${CK_TIMEOUT_MULTIPLIER=5}"; export CK_TIMEOUT_MULTIPLIER;
+if ENABLE_COVERAGE
+# The daemons write what they counted when they exit: into this build.
+tests_environment += \
+	ECHOD_TEST_KEEP_USER=1; export ECHOD_TEST_KEEP_USER; \
+	GCOV_ERROR_FILE=/dev/null; export GCOV_ERROR_FILE;
+endif
+AM_TESTS_ENVIRONMENT = $(tests_environment)
+
+# Part of the tests, built and run like all of them.
+check-unit:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(UNIT_TESTS) $(FUZZ_TESTS)'
+check-functional:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(FUNCTIONAL_TESTS)'
+check-lint:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(LINT_TESTS)'
+
+# As root: boots a Debian system, kept below $(top_builddir), with echod in it.
+check-system: all
+	$(tests_environment) $(srcdir)/tests/system/run || test $$? = 77
+
+# --- make coverage: the tests in a build of their own, executed lines shown ---
+COVERAGE_MINIMUM = 90
+if ENABLE_COVERAGE
+coverage: all
+	find . -name '*.gcda' -exec rm -f {} +
+	$(MAKE) $(AM_MAKEFLAGS) check \
+		TESTS='$(UNIT_TESTS) $(FUZZ_TESTS) $(FUNCTIONAL_TESTS)'
+	root=$$(cd $(srcdir) && pwd -P) && \
+	gcovr --root "$$root" --filter "$$root/src/" --object-directory . \
+		--txt coverage.txt --fail-under-line $(COVERAGE_MINIMUM) . || \
+		{ cat coverage.txt; echo "coverage: less than" \
+		"$(COVERAGE_MINIMUM) % of the lines"; exit 1; } >&2
+	cat coverage.txt
+else
+coverage:
+	$(MKDIR_P) coverage
+	test -f coverage/Makefile || (cd coverage && \
+		$(abs_top_srcdir)/configure CC=gcc \
+		CFLAGS='-g -O0' --enable-coverage)
+	$(MAKE) $(AM_MAKEFLAGS) -C coverage coverage
+endif
+
+# --- make fuzz: every target for FUZZ_SECONDS, new inputs kept in the build ---
+FUZZ_SECONDS = 60
+if ENABLE_FUZZING
+fuzz: $(FUZZ_TESTS)
+	@set -e; for target in $(FUZZ_TESTS); do \
+		name=$${target##*/fuzz_}; \
+		echo "fuzz: $$name for $(FUZZ_SECONDS) s"; \
+		$(MKDIR_P) corpus/$$name; \
+		./$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=corpus/crash-$$name- \
+			corpus/$$name $(srcdir)/tests/fuzz/corpus/$$name; \
+	done
+else
+fuzz:
+	$(MKDIR_P) fuzz
+	test -f fuzz/Makefile || (cd fuzz && $(abs_top_srcdir)/configure \
+		CC=clang --enable-fuzzing --enable-sanitizers=address,undefined)
+	$(MAKE) $(AM_MAKEFLAGS) -C fuzz fuzz FUZZ_SECONDS='$(FUZZ_SECONDS)'
+endif
+
+clean-local:
+	rm -rf coverage fuzz corpus
+	find . -name '*.gcda' -exec rm -f {} +
+	find . -name '*.gcno' -exec rm -f {} +
+CLEANFILES += coverage.txt
+
+.PHONY: check-functional check-is-missing check-lint check-system check-unit \
+	coverage fuzz
+
+EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
+	$(FUNCTIONAL_TESTS) \
+	tests/functional/client.py \
+	tests/functional/echodtest.py \
+	tests/functional/manager.py \
+	tests/functional/netspace.py \
+	tests/system/cases/10-units.bash \
+	tests/system/cases/20-echo.bash \
+	tests/system/cases/30-operate.bash \
+	tests/system/cases/40-failure.bash \
+	tests/system/cases/50-standalone.bash \
+	tests/system/client \
+	tests/system/guest \
+	tests/system/guest.service \
+	tests/system/library.bash \
+	tests/system/run \
+	tests/fuzz/corpus
