@@ -22,7 +22,9 @@ libechod_a_SOURCES = \
 	src/echod/intake.c src/echod/intake.h \
 	src/echod/listener.c src/echod/listener.h \
 	src/echod/log.c src/echod/log.h \
+	src/echod/log_ring.c src/echod/log_ring.h \
 	src/echod/options.c src/echod/options.h \
+	src/echod/packet_info.c src/echod/packet_info.h \
 	src/echod/privilege.c src/echod/privilege.h \
 	src/echod/reactor.c src/echod/reactor.h \
 	src/echod/report.c src/echod/report.h \

@@ -97,6 +97,19 @@ static void connection_reset(struct connection *connection, const char *reason)
 	connection_close(connection, reason);
 }
 
+/* With a FIN, unless something is outstanding that a FIN would deny. */
+static void connection_end(struct connection *connection, const char *reason)
+{
+	if (connection->state != CONNECTION_HOLDING &&
+	    socket_unread(connection->source.fd) == 0) {
+		connection_close(connection, reason);
+		return;
+	}
+	STATS_COUNT(&worker_of(&connection->source)->stats, connections_reset,
+		    1);
+	connection_reset(connection, reason);
+}
+
 /* The peer, or the network, ended it: nothing that echod did. */
 static void connection_fail(struct connection *connection, int error)
 {
@@ -110,7 +123,8 @@ static void connection_count(struct connection *connection, size_t received,
 
 	STATS_COUNT(&worker->stats, bytes_received, received);
 	STATS_COUNT(&worker->stats, bytes_sent, sent);
-	idle_queue_touch(&worker->connections, &connection->idle);
+	if (received + sent > 0)
+		idle_queue_touch(&worker->connections, &connection->idle);
 	if (connection->logged) {
 		journal_of(connection)->received += received;
 		journal_of(connection)->sent += sent;
@@ -154,8 +168,8 @@ static void connection_resume(struct connection *connection)
 
 static void connection_flush(struct connection *connection)
 {
+	struct stream stream = stream_of(connection);
 	struct held_bytes *held = connection->held;
-	struct stream stream;
 	size_t sent;
 	int error;
 
@@ -163,7 +177,6 @@ static void connection_flush(struct connection *connection)
 		connection_resume(connection);
 		return;
 	}
-	stream = stream_of(connection);
 	error = stream_send(&stream, held->bytes + held->sent,
 			    held->length - held->sent, &sent);
 	if (error < 0 && error != -EAGAIN) {
@@ -200,10 +213,9 @@ void connection_settle(struct idle_entry *entry)
 {
 	struct connection *connection = connection_of(entry);
 
-	if (connection->state != CONNECTION_FINISHING)
-		return;
-	if (socket_unacknowledged(connection->source.fd) == 0)
-		connection_close(connection, "stopping");
+	if (connection->state == CONNECTION_FINISHING &&
+	    socket_unacknowledged(connection->source.fd) == 0)
+		connection_end(connection, "stopping");
 }
 
 /* Nothing can be received, `error` tells why. */
@@ -291,7 +303,7 @@ static void connection_echo(struct connection *connection)
 static void connection_on_finishing(struct connection *connection)
 {
 	if (connection->source.ready & (EPOLLERR | EPOLLHUP)) {
-		connection_close(connection, "stopping");
+		connection_end(connection, "stopping");
 		return;
 	}
 	event_source_consume(&connection->source, EPOLLIN | MORE_TO_COME);
@@ -363,25 +375,6 @@ int connection_open(struct worker *worker, int fd,
 	idle_queue_add(&worker->connections, &connection->idle);
 	STATS_COUNT(&worker->stats, connections_accepted, 1);
 	return 0;
-}
-
-/* Is there anything that a clean FIN would deny? */
-static bool connection_is_outstanding(const struct connection *connection)
-{
-	return connection->state == CONNECTION_HOLDING ||
-	       socket_unread(connection->source.fd) > 0;
-}
-
-static void connection_end(struct connection *connection, const char *reason)
-{
-	struct worker *worker = worker_of(&connection->source);
-
-	if (connection_is_outstanding(connection)) {
-		STATS_COUNT(&worker->stats, connections_reset, 1);
-		connection_reset(connection, reason);
-	} else {
-		connection_close(connection, reason);
-	}
 }
 
 void connection_on_idle(struct idle_entry *entry)

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "echod/datagram.h"
+#include "echod/packet_info.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -58,13 +59,6 @@ struct datagram_batch {
 	unsigned char payloads[]; /* only what is used is ever touched */
 };
 
-/* What a datagram was sent to, as far as the kernel said. */
-struct destination {
-	bool known4, known6;
-	struct in_pktinfo info4;
-	struct in6_pktinfo info6;
-};
-
 static struct datagram_batch *batch_new(bool unix_peers)
 {
 	unsigned size = unix_peers ? UNIX_BATCH_MAX : BATCH_MAX;
@@ -104,79 +98,6 @@ static void message_prepare(struct datagram_batch *batch, unsigned i)
 	};
 }
 
-static void destination_read(struct msghdr *header,
-			     struct destination *destination)
-{
-	struct cmsghdr *cmsg;
-
-	destination->known4 = destination->known6 = false;
-	for (cmsg = CMSG_FIRSTHDR(header); cmsg;
-	     cmsg = CMSG_NXTHDR(header, cmsg)) {
-		if (cmsg->cmsg_level == IPPROTO_IP &&
-		    cmsg->cmsg_type == IP_PKTINFO) {
-			memcpy(&destination->info4, CMSG_DATA(cmsg),
-			       sizeof(destination->info4));
-			destination->known4 = true;
-		} else if (cmsg->cmsg_level == IPPROTO_IPV6 &&
-			   cmsg->cmsg_type == IPV6_PKTINFO) {
-			memcpy(&destination->info6, CMSG_DATA(cmsg),
-			       sizeof(destination->info6));
-			destination->known6 = true;
-		}
-	}
-}
-
-static void control_write(struct msghdr *header, int level, int type,
-			  const void *data, size_t length)
-{
-	struct cmsghdr *cmsg = header->msg_control;
-
-	cmsg->cmsg_level = level;
-	cmsg->cmsg_type = type;
-	cmsg->cmsg_len = CMSG_LEN(length);
-	memcpy(CMSG_DATA(cmsg), data, length);
-	header->msg_controllen = CMSG_SPACE(length);
-}
-
-/*
- * Answer from the address that was asked.  Routing chooses the interface, but
- * for a link-local address, which means nothing without its interface.
- */
-static void control_turn_round(struct msghdr *header,
-			       const struct destination *destination)
-{
-	if (destination->known4) {
-		struct in_pktinfo info = {
-			.ipi_spec_dst = destination->info4.ipi_spec_dst,
-		};
-		control_write(header, IPPROTO_IP, IP_PKTINFO, &info,
-			      sizeof(info));
-	} else if (destination->known6) {
-		struct in6_pktinfo info = destination->info6;
-
-		if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
-			info.ipi6_ifindex = 0;
-		control_write(header, IPPROTO_IPV6, IPV6_PKTINFO, &info,
-			      sizeof(info));
-	} else {
-		header->msg_control = NULL;
-		header->msg_controllen = 0;
-	}
-}
-
-/*
- * Broadcast or multicast.  For IPv4 ip(7) has the exact test: the address in
- * the header is not the local address that the packet was delivered to.
- */
-static bool destination_is_group(const struct destination *destination)
-{
-	if (destination->known4)
-		return destination->info4.ipi_addr.s_addr !=
-		       destination->info4.ipi_spec_dst.s_addr;
-	return destination->known6 &&
-	       IN6_IS_ADDR_MULTICAST(&destination->info6.ipi6_addr);
-}
-
 static bool peer_is_unnamed(const struct msghdr *header)
 {
 	return header->msg_namelen <= sizeof(sa_family_t);
@@ -200,12 +121,12 @@ static bool datagram_screen_one(struct datagram *datagram,
 {
 	struct stats *stats = &datagram->worker->stats;
 	struct msghdr *header = &message->msg_hdr;
-	struct destination destination;
+	struct packet_info info;
 
-	destination_read(header, &destination);
+	packet_info_read(header, &info);
 	if (header->msg_flags & MSG_TRUNC)
 		STATS_COUNT(stats, datagrams_refused_long, 1);
-	else if (destination_is_group(&destination))
+	else if (packet_info_is_group(&info))
 		STATS_COUNT(stats, datagrams_refused_group, 1);
 	else if (peer_is_unnamed(header) && !datagram->connected)
 		STATS_COUNT(stats, datagrams_refused_unnamed, 1);
@@ -213,7 +134,7 @@ static bool datagram_screen_one(struct datagram *datagram,
 		 peer_has_port_zero(header->msg_name))
 		STATS_COUNT(stats, datagrams_refused_port, 1);
 	else {
-		control_turn_round(header, &destination);
+		packet_info_write(header, &info);
 		header->msg_iov->iov_len = message->msg_len;
 		if (peer_is_unnamed(header))
 			header->msg_namelen = 0;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A ring of bytes between the threads that log and the one that writes.
- *
- * A record in the ring is a header and the entry's fields.  The mutex is held
- * only while a record is copied in or out, never while one is written: a
+ * A ring between the threads that log and the one that writes.  The mutex is
+ * held only while an entry is copied in or out, never while one is written: a
  * journald that is stopped, or a pipe that nobody reads, holds up the writer
  * alone.
  */
 #include "config.h"
 
 #include "echod/log.h"
+#include "echod/log_ring.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
 
@@ -30,9 +29,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* About 250 entries of ordinary length: more than a second of them. */
-#define RING_SIZE 65536
-
 /* Left free for the text when fields are added. */
 #define TEXT_RESERVE 1536
 
@@ -45,10 +41,6 @@ enum log_state {
 	LOG_STUCK,  /* the writer was given up: nobody writes */
 };
 
-struct record_header {
-	uint16_t length, level;
-};
-
 static struct {
 	atomic_int level;
 	atomic_uint_least64_t dropped;
@@ -59,8 +51,7 @@ static struct {
 	pthread_cond_t filled, emptied;
 	enum log_state state;
 	bool stopping, writing;
-	size_t start, used; /* of the ring */
-	unsigned char ring[RING_SIZE];
+	struct log_ring ring;
 } logger = {
 	.level = LOG_INFO,
 	.mutex = PTHREAD_MUTEX_INITIALIZER,
@@ -108,26 +99,6 @@ static bool stderr_is_journal(void)
 	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
 	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
 	       status.st_ino == inode;
-}
-
-static void ring_copy_in(const void *data, size_t length)
-{
-	size_t end = (logger.start + logger.used) % RING_SIZE;
-	size_t first = MIN(length, RING_SIZE - end);
-
-	memcpy(logger.ring + end, data, first);
-	memcpy(logger.ring, (const char *)data + first, length - first);
-	logger.used += length;
-}
-
-static void ring_copy_out(void *data, size_t length)
-{
-	size_t first = MIN(length, RING_SIZE - logger.start);
-
-	memcpy(data, logger.ring + logger.start, first);
-	memcpy((char *)data + first, logger.ring, length - first);
-	logger.start = (logger.start + length) % RING_SIZE;
-	logger.used -= length;
 }
 
 /* Write all, also to a descriptor that somebody else made non-blocking. */
@@ -193,16 +164,10 @@ static void entry_write(struct log_entry *entry)
 		write_line(entry);
 }
 
-/* Called with the mutex held; gives it up while waiting and writing. */
+/* Called with the mutex held; gives it up while writing. */
 static void writer_write_one(struct log_entry *entry)
 {
-	struct record_header header;
-
-	ring_copy_out(&header, sizeof(header));
-	ring_copy_out(entry->fields, header.length);
-	entry->length = header.length;
-	entry->level = header.level;
-
+	log_ring_take(&logger.ring, entry);
 	logger.writing = true;
 	pthread_mutex_unlock(&logger.mutex);
 	entry_write(entry);
@@ -231,8 +196,8 @@ static void *writer_run(void *unused UNUSED)
 	uint64_t reported = log_dropped();
 
 	pthread_mutex_lock(&logger.mutex);
-	while (!logger.stopping || logger.used > 0) {
-		if (logger.used > 0) {
+	while (!logger.stopping || !log_ring_is_empty(&logger.ring)) {
+		if (!log_ring_is_empty(&logger.ring)) {
 			writer_write_one(&entry);
 			continue;
 		}
@@ -240,7 +205,7 @@ static void *writer_run(void *unused UNUSED)
 		pthread_mutex_unlock(&logger.mutex);
 		writer_report_lost(&report, &reported);
 		pthread_mutex_lock(&logger.mutex);
-		while (!logger.stopping && logger.used == 0)
+		while (!logger.stopping && log_ring_is_empty(&logger.ring))
 			pthread_cond_wait(&logger.filled, &logger.mutex);
 	}
 	pthread_cond_broadcast(&logger.emptied);
@@ -281,7 +246,8 @@ void log_stop(void)
 	pthread_cond_signal(&logger.filled);
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec++;
-	while ((logger.used > 0 || logger.writing) && error == 0)
+	while ((!log_ring_is_empty(&logger.ring) || logger.writing) &&
+	       error == 0)
 		error = pthread_cond_timedwait(&logger.emptied, &logger.mutex,
 					       &deadline);
 	logger.state = error == 0 ? LOG_DIRECT : LOG_STUCK;
@@ -334,17 +300,11 @@ void log_entry_add(struct log_entry *entry, const char *name,
 
 static void entry_enqueue(const struct log_entry *entry)
 {
-	struct record_header header = { entry->length, entry->level };
-	size_t need = sizeof(header) + entry->length;
-
-	if (RING_SIZE - logger.used < need) {
+	if (log_ring_put(&logger.ring, entry))
+		pthread_cond_signal(&logger.filled);
+	else
 		atomic_fetch_add_explicit(&logger.dropped, 1,
 					  memory_order_relaxed);
-		return;
-	}
-	ring_copy_in(&header, sizeof(header));
-	ring_copy_in(entry->fields, entry->length);
-	pthread_cond_signal(&logger.filled);
 }
 
 static void entry_submit(struct log_entry *entry)

@@ -31,6 +31,9 @@
 /* With nothing but connections passed in, their end is ours: look often. */
 #define TICK_CLOSED_USEC (50 * USEC_PER_MSEC)
 
+/* Asked for at every tick of stopping, beyond what the stop may still take. */
+#define EXTENSION_USEC (10 * USEC_PER_SEC)
+
 /* Probe, answer and notification fit into the manager's timeout thrice. */
 #define WATCHDOG_DIVISOR 4
 
@@ -85,8 +88,9 @@ static void server_extend_stop(struct server *server)
 	uint64_t now = server->reactor.now;
 
 	if (now < server->stop_deadline)
-		service_extend_timeout(server->stop_deadline - now +
-				       5 * USEC_PER_SEC);
+		service_extend_timeout(
+			MIN(server->stop_deadline - now, EXTENSION_USEC) +
+			EXTENSION_USEC);
 }
 
 static void server_stop(struct server *server, unsigned how)

@@ -40,8 +40,14 @@
 #define KEEPALIVE_INTERVAL_SEC 30
 #define KEEPALIVE_PROBES       8
 
-/* Unacknowledged data, or a window kept at zero, for this long ends it. */
-#define USER_TIMEOUT_MSEC (5 * 60 * 1000)
+/*
+ * Unacknowledged data, or a window kept at zero, for this long ends it.  Not
+ * shorter than the probes take: it would overrule them (tcp(7)), and one lost
+ * probe would end a connection that is merely idle.
+ */
+#define USER_TIMEOUT_MSEC                                                      \
+	((KEEPALIVE_IDLE_SEC + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL_SEC) *    \
+	 1000)
 
 /*
  * Room for a burst of the largest datagrams while echod is busy; the kernel

@@ -45,5 +45,12 @@ int stream_send(const struct stream *stream, const void *data, size_t length,
 void stream_consume(const struct stream *stream, void *buffer, size_t length)
 {
 	/* On TCP MSG_TRUNC discards without copying: tcp(7). */
-	(void)receive(stream->fd, buffer, length, stream->tcp ? MSG_TRUNC : 0);
+	int discard = stream->tcp ? MSG_TRUNC : 0;
+	ssize_t taken;
+
+	do {
+		taken = receive(stream->fd, buffer, length, discard);
+		if (taken > 0)
+			length -= (size_t)taken;
+	} while (taken > 0 && length > 0 && !stream->records);
 }

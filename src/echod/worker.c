@@ -78,11 +78,11 @@ int worker_init(struct worker *worker, struct worker_policy *policy,
 	list_init(&worker->waiting);
 	reactor_timer_init(&worker->retry, worker_on_retry);
 	reactor_timer_init(&worker->drain, NULL);
+	idle_queue_init(&worker->connections, &worker->reactor,
+			policy->idle_timeout, on_idle);
 	error = reactor_init(&worker->reactor);
 	if (error < 0)
 		return error;
-	idle_queue_init(&worker->connections, &worker->reactor,
-			policy->idle_timeout, on_idle);
 	worker->scratch = malloc(WORKER_SCRATCH_SIZE);
 	if (!worker->scratch)
 		return -ENOMEM;

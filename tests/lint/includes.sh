@@ -17,6 +17,7 @@ echod/stats
 echod/reactor
 echod/idle
 echod/socket
+echod/packet_info
 echod/service
 echod/report
 echod/privilege

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "echod/packet_info.h"
+
+#include <string.h>
+
+void packet_info_read(struct msghdr *header, struct packet_info *info)
+{
+	struct cmsghdr *cmsg;
+
+	info->known4 = info->known6 = false;
+	for (cmsg = CMSG_FIRSTHDR(header); cmsg;
+	     cmsg = CMSG_NXTHDR(header, cmsg)) {
+		if (cmsg->cmsg_level == IPPROTO_IP &&
+		    cmsg->cmsg_type == IP_PKTINFO) {
+			memcpy(&info->info4, CMSG_DATA(cmsg),
+			       sizeof(info->info4));
+			info->known4 = true;
+		} else if (cmsg->cmsg_level == IPPROTO_IPV6 &&
+			   cmsg->cmsg_type == IPV6_PKTINFO) {
+			memcpy(&info->info6, CMSG_DATA(cmsg),
+			       sizeof(info->info6));
+			info->known6 = true;
+		}
+	}
+}
+
+static void control_write(struct msghdr *header, int level, int type,
+			  const void *data, size_t length)
+{
+	struct cmsghdr *cmsg = header->msg_control;
+
+	cmsg->cmsg_level = level;
+	cmsg->cmsg_type = type;
+	cmsg->cmsg_len = CMSG_LEN(length);
+	memcpy(CMSG_DATA(cmsg), data, length);
+	header->msg_controllen = CMSG_SPACE(length);
+}
+
+void packet_info_write(struct msghdr *header, const struct packet_info *info)
+{
+	if (info->known4) {
+		struct in_pktinfo reply = {
+			.ipi_spec_dst = info->info4.ipi_spec_dst,
+		};
+		control_write(header, IPPROTO_IP, IP_PKTINFO, &reply,
+			      sizeof(reply));
+	} else if (info->known6) {
+		struct in6_pktinfo reply = info->info6;
+
+		if (!IN6_IS_ADDR_LINKLOCAL(&reply.ipi6_addr))
+			reply.ipi6_ifindex = 0;
+		control_write(header, IPPROTO_IPV6, IPV6_PKTINFO, &reply,
+			      sizeof(reply));
+	} else {
+		header->msg_control = NULL;
+		header->msg_controllen = 0;
+	}
+}
+
+bool packet_info_is_group(const struct packet_info *info)
+{
+	if (info->known4)
+		return info->info4.ipi_addr.s_addr !=
+		       info->info4.ipi_spec_dst.s_addr;
+	return info->known6 && IN6_IS_ADDR_MULTICAST(&info->info6.ipi6_addr);
+}

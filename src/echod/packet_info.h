@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a datagram was sent to, so that it can be answered from there: the
+ * control messages IP_PKTINFO (ip(7)) and IPV6_PKTINFO (ipv6(7), RFC 3542).
+ */
+#ifndef ECHOD_PACKET_INFO_H
+#define ECHOD_PACKET_INFO_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* What the kernel said; for IPv4 on an IPv6 socket both are known. */
+struct packet_info {
+	bool known4, known6;
+	struct in_pktinfo info4;
+	struct in6_pktinfo info6;
+};
+
+/* Read the control messages of a received message. */
+void packet_info_read(struct msghdr *header, struct packet_info *info);
+
+/*
+ * Make them those of the reply, which is to leave from the address that was
+ * asked.  Routing chooses the interface, but for a link-local address, which
+ * means nothing without its interface.
+ */
+void packet_info_write(struct msghdr *header, const struct packet_info *info);
+
+/*
+ * Was it sent to a broadcast or multicast address?  For IPv4 ip(7) has the
+ * exact test: the address in the header is not the local address that the
+ * packet was delivered to.
+ */
+bool packet_info_is_group(const struct packet_info *info);
+
+#endif
