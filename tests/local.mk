@@ -14,7 +14,9 @@ UNIT_TESTS = \
 	tests/unit/check_list \
 	tests/unit/check_listener \
 	tests/unit/check_log \
+	tests/unit/check_log_ring \
 	tests/unit/check_options \
+	tests/unit/check_packet_info \
 	tests/unit/check_reactor \
 	tests/unit/check_server \
 	tests/unit/check_service \

@@ -3,7 +3,20 @@
 
 #include "echod/packet_info.h"
 
+#include <arpa/inet.h>
 #include <string.h>
+
+/*
+ * A datagram that was queued before IP_PKTINFO was set, such as the one that
+ * started a socket-activated echod, lacks the local address.  The one in the
+ * header serves as well: where it is not ours, the kernel will not send from
+ * it.
+ */
+static void complete4(struct in_pktinfo *info)
+{
+	if (info->ipi_spec_dst.s_addr == htonl(INADDR_ANY))
+		info->ipi_spec_dst = info->ipi_addr;
+}
 
 void packet_info_read(struct msghdr *header, struct packet_info *info)
 {
@@ -16,6 +29,7 @@ void packet_info_read(struct msghdr *header, struct packet_info *info)
 		    cmsg->cmsg_type == IP_PKTINFO) {
 			memcpy(&info->info4, CMSG_DATA(cmsg),
 			       sizeof(info->info4));
+			complete4(&info->info4);
 			info->known4 = true;
 		} else if (cmsg->cmsg_level == IPPROTO_IPV6 &&
 			   cmsg->cmsg_type == IPV6_PKTINFO) {
@@ -59,10 +73,16 @@ void packet_info_write(struct msghdr *header, const struct packet_info *info)
 	}
 }
 
+static bool is_group4(const struct in_pktinfo *info)
+{
+	return info->ipi_addr.s_addr != info->ipi_spec_dst.s_addr ||
+	       info->ipi_addr.s_addr == htonl(INADDR_BROADCAST) ||
+	       IN_MULTICAST(ntohl(info->ipi_addr.s_addr));
+}
+
 bool packet_info_is_group(const struct packet_info *info)
 {
 	if (info->known4)
-		return info->info4.ipi_addr.s_addr !=
-		       info->info4.ipi_spec_dst.s_addr;
+		return is_group4(&info->info4);
 	return info->known6 && IN6_IS_ADDR_MULTICAST(&info->info6.ipi6_addr);
 }

@@ -17,6 +17,12 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
+#ifndef SO_BUF_LOCK /* Linux 5.14 */
+#define SO_BUF_LOCK 72
+#endif
+#ifndef SOCK_RCVBUF_LOCK
+#define SOCK_RCVBUF_LOCK 2
+#endif
 #ifndef IPPROTO_UDPLITE
 #define IPPROTO_UDPLITE 136
 #endif
@@ -54,6 +60,9 @@
  * grants at most net.core.rmem_max, a .socket unit's ReceiveBuffer= more.
  */
 #define RECEIVE_BUFFER (4 * 1024 * 1024)
+
+/* Where TCP starts from, of which the kernel makes net.ipv4.tcp_rmem[1]. */
+#define TCP_RECEIVE_BUFFER (64 * 1024)
 
 static int protocol_of(enum transport transport)
 {
@@ -216,6 +225,20 @@ int socket_identify(int fd, struct socket_identity *identity,
 	return socket_kind(fd, identity, reason);
 }
 
+/*
+ * ReceiveBuffer= of a unit is for its datagram sockets, but reaches all of
+ * them.  From a listener it would be inherited, and end TCP's own tuning.
+ */
+static void unlock_receive_buffer(int fd)
+{
+	int locks = get_option(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
+
+	if (!(locks & SOCK_RCVBUF_LOCK))
+		return;
+	set_option(fd, SOL_SOCKET, SO_RCVBUF, TCP_RECEIVE_BUFFER);
+	set_option(fd, SOL_SOCKET, SO_BUF_LOCK, locks & ~SOCK_RCVBUF_LOCK);
+}
+
 static void prepare_stream(int fd, const struct socket_identity *identity)
 {
 	if (identity->family == AF_UNIX) {
@@ -236,6 +259,7 @@ static void prepare_stream(int fd, const struct socket_identity *identity)
 	/* A connection that says nothing is one that can be measured, too. */
 	if (identity->kind == SOCKET_LISTENER)
 		set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
+	unlock_receive_buffer(fd);
 }
 
 /* Also for IPv6 sockets, which receive IPv4 too unless they are IPv6-only. */
