@@ -25,6 +25,9 @@
 #define USEC_PER_SEC  UINT64_C(1000000)
 #define USEC_INFINITY UINT64_MAX
 
+/* What to append to a noun. */
+#define PLURAL(count) ((count) == 1 ? "" : "s")
+
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 

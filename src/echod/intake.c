@@ -114,6 +114,9 @@ static const char *remedy_for(int error, const struct endpoint *endpoint)
 				 "use systemctl start echod.socket, or a "
 				 "higher "
 				 "port";
+	case ENOENT:
+	case ENOTDIR:
+		return "create the directory first";
 	case EADDRNOTAVAIL:
 		return "see the addresses of this host with ip address";
 	case EAFNOSUPPORT:

@@ -25,7 +25,7 @@ static void status_write(char text[REPORT_STATUS_MAX],
 	snprintf(text, REPORT_STATUS_MAX,
 		 "%u connection%s, %" PRIu64 " datagrams echoed, %" PRIu64
 		 " refused",
-		 connections, connections == 1 ? "" : "s",
+		 connections, PLURAL(connections),
 		 snapshot->values[COUNTER_datagrams_sent],
 		 stats_refused(snapshot));
 }

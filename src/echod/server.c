@@ -97,11 +97,12 @@ static void server_stop(struct server *server, unsigned how)
 {
 	uint64_t timeout = server->options->drain_timeout;
 	uint64_t now = server->reactor.now;
+	unsigned left = crew_connections(&server->crew);
 
 	if (server->state != SERVER_STOPPING) {
 		log_message(LOG_INFO, MESSAGE_STOPPING,
-			    "stopping: %u connections to end",
-			    crew_connections(&server->crew));
+			    "stopping: %u connection%s to end", left,
+			    PLURAL(left));
 		service_notify_stopping();
 	}
 	server->state = SERVER_STOPPING;
@@ -257,7 +258,7 @@ static int server_open_sockets(struct server *server, size_t workers)
 	return error;
 }
 
-static int server_make_crew(struct server *server, size_t workers)
+static int server_start_crew(struct server *server, size_t workers)
 {
 	int error;
 
@@ -265,11 +266,15 @@ static int server_make_crew(struct server *server, size_t workers)
 			workers);
 	error = crew_init(&server->crew, &server->intake, workers,
 			  server_on_worker_answer, server);
+	if (error == 0) {
+		intake_announce(&server->intake);
+		error = crew_start(&server->crew);
+	}
 	if (error < 0)
 		log_message(LOG_ERR, MESSAGE_FAILED,
-			    "cannot set up %zu workers: %s (try fewer "
+			    "cannot start %zu worker%s: %s (try fewer "
 			    "--workers, or raise the limits)",
-			    workers, strerrordesc_np(-error));
+			    workers, PLURAL(workers), strerrordesc_np(-error));
 	return error;
 }
 
@@ -325,21 +330,14 @@ static int server_start(struct server *server, const sigset_t *signals)
 	if (error == 0)
 		error = server_open_sockets(server, workers);
 	if (error == 0)
-		error = server_make_crew(server, workers);
+		error = server_start_crew(server, workers);
 	if (error < 0)
 		return error;
-	intake_announce(&server->intake);
-	error = crew_start(&server->crew);
-	if (error < 0) {
-		log_message(LOG_ERR, MESSAGE_FAILED,
-			    "cannot start %zu threads: %s (try fewer "
-			    "--workers, or raise TasksMax=)",
-			    workers, strerrordesc_np(-error));
-		return error;
-	}
 	server_start_timers(server);
-	log_message(LOG_INFO, MESSAGE_READY, "ready: %zu worker%s, %zu sockets",
-		    workers, workers == 1 ? "" : "s", server->intake.count);
+	log_message(LOG_INFO, MESSAGE_READY,
+		    "ready: %zu worker%s, %zu socket%s", workers,
+		    PLURAL(workers), server->intake.count,
+		    PLURAL(server->intake.count));
 	service_notify_ready(server->report.status);
 	return 0;
 }
