@@ -1,30 +1,8 @@
 # SPDX-License-Identifier: MIT
 # `make check` runs everything that needs neither root nor a network.  Every
 # test writes TAP, so that each single case is counted.  To add one, name it in
-# its list: a unit test is tests/unit/check_NAME.c, a fuzz target is
-# tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME/.
-
-UNIT_TESTS = \
-	tests/unit/check_address \
-	tests/unit/check_address_parse \
-	tests/unit/check_connection \
-	tests/unit/check_datagram \
-	tests/unit/check_idle \
-	tests/unit/check_kernel \
-	tests/unit/check_list \
-	tests/unit/check_listener \
-	tests/unit/check_log \
-	tests/unit/check_log_ring \
-	tests/unit/check_options \
-	tests/unit/check_packet_info \
-	tests/unit/check_reactor \
-	tests/unit/check_server \
-	tests/unit/check_service \
-	tests/unit/check_socket \
-	tests/unit/check_stats \
-	tests/unit/check_units \
-	tests/unit/check_unix_name \
-	tests/unit/check_worker
+# its list: a unit test, tests/unit/check_NAME.c, in tests/unit/local.mk; a fuzz
+# target is tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME/.
 
 FUZZ_TESTS = \
 	tests/fuzz/fuzz_address \
@@ -56,31 +34,12 @@ LINT_TESTS = \
 	tests/lint/shell.sh \
 	tests/lint/words.sh
 
-# A test that fakes a failing call NAME wraps it; and __NAME_chk, if that is
-# what _FORTIFY_SOURCE makes of the call.
-tests_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
-tests_unit_check_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=if_indextoname
-tests_unit_check_address_parse_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=getaddrinfo -Wl,--wrap=freeaddrinfo
+include tests/unit/local.mk
 
 # --- Programs ---
 # All link the same: what is not needed is not pulled from the archives.
 LDADD = $(check_LIBRARIES) libechod.a libcommon.a $(CHECK_LIBS) \
 	$(LIBSYSTEMD_LIBS) $(FUZZER_LIBS)
-
-tests_unit_check_kernel_SOURCES = \
-	tests/unit/check_kernel.c tests/unit/kernel.h \
-	tests/unit/kernel_address.c \
-	tests/unit/kernel_datagram.c \
-	tests/unit/kernel_descriptor.c \
-	tests/unit/kernel_epoll.c \
-	tests/unit/kernel_exclusive.c \
-	tests/unit/kernel_stream.c \
-	tests/unit/kernel_tcp_end.c \
-	tests/unit/kernel_tcp_listen.c \
-	tests/unit/kernel_tcp_queue.c \
-	tests/unit/kernel_unix.c \
-	tests/unit/kernel_urgent.c
 
 if ENABLE_FUZZING
 check_PROGRAMS += $(FUZZ_TESTS)
@@ -94,13 +53,9 @@ else
 check_DATA += check-is-missing
 endif
 endif
-tests_unit_libharness_a_SOURCES = \
-	tests/unit/await.c tests/unit/await.h \
-	tests/unit/harness.c tests/unit/harness.h \
-	tests/unit/namespace.c tests/unit/namespace.h \
-	tests/unit/sockets.c tests/unit/sockets.h \
-	tests/unit/wire.c
+
 tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 
 check-is-missing:
 	@echo "make check needs Check >= 0.15 (Debian: check); install it and" \
@@ -146,21 +101,22 @@ check-lint:
 
 # As root: boots a Debian system, kept below $(top_builddir), with echod in it.
 check-system: all
-	$(tests_environment) $(srcdir)/tests/system/run || test $$? = 77
+	@$(tests_environment) $(srcdir)/tests/system/run || test $$? = 77
 
 # --- make coverage: the tests in a build of their own, executed lines shown ---
 COVERAGE_MINIMUM = 90
 if ENABLE_COVERAGE
 coverage: all
 	find . -name '*.gcda' -exec rm -f {} +
-	$(MAKE) $(AM_MAKEFLAGS) check \
-		TESTS='$(UNIT_TESTS) $(FUZZ_TESTS) $(FUNCTIONAL_TESTS)'
-	root=$$(cd $(srcdir) && pwd -P) && \
+	@status=0; $(MAKE) $(AM_MAKEFLAGS) check \
+		TESTS='$(UNIT_TESTS) $(FUZZ_TESTS) $(FUNCTIONAL_TESTS)' || \
+		status=1; \
+	root=$$(cd $(srcdir) && pwd -P); \
 	gcovr --root "$$root" --filter "$$root/src/" --object-directory . \
 		--txt coverage.txt --fail-under-line $(COVERAGE_MINIMUM) . || \
-		{ cat coverage.txt; echo "coverage: less than" \
-		"$(COVERAGE_MINIMUM) % of the lines"; exit 1; } >&2
-	cat coverage.txt
+		{ status=1; echo "coverage: less than" \
+		"$(COVERAGE_MINIMUM) % of the lines" >&2; }; \
+	cat coverage.txt; exit $$status
 else
 coverage:
 	$(MKDIR_P) coverage

@@ -282,20 +282,19 @@ static void connection_echo(struct connection *connection)
 	struct worker *worker = worker_of(&connection->source);
 	struct stream stream = stream_of(connection);
 	bool peek = connection_must_peek(connection);
-	size_t received;
+	struct stream_input input;
 	int error = stream_receive(&stream, worker->scratch,
-				   WORKER_SCRATCH_SIZE, peek, &received);
+				   WORKER_SCRATCH_SIZE, peek, &input);
 
 	if (error < 0) {
 		connection_on_nothing(connection, -error);
-	} else if (received == 0 &&
-		   (!stream.records || socket_is_at_end(stream.fd))) {
+	} else if (input.end) {
 		connection_close(connection, "closed by peer");
-	} else if (received > WORKER_SCRATCH_SIZE) {
+	} else if (input.length > WORKER_SCRATCH_SIZE) {
 		STATS_COUNT(&worker->stats, connections_reset, 1);
 		connection_reset(connection, "record too long");
 	} else {
-		connection_reply(connection, received, peek);
+		connection_reply(connection, input.length, peek);
 	}
 }
 

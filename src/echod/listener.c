@@ -3,6 +3,8 @@
 
 #include "echod/listener.h"
 
+#include "echod/socket.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -67,6 +69,8 @@ static enum accept_outcome listener_accept(struct listener *listener)
 			STATS_COUNT(&worker->stats, accept_failed, 1);
 		return outcome;
 	}
+	if (!listener->origin.tcp)
+		socket_prepare_accepted(fd, listener->origin.records);
 	if (connection_open(worker, fd, &listener->origin, &peer) < 0) {
 		STATS_COUNT(&worker->stats, accept_failed, 1);
 		return ACCEPT_STARVED;

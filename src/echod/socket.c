@@ -239,23 +239,27 @@ static void unlock_receive_buffer(int fd)
 	set_option(fd, SOL_SOCKET, SO_BUF_LOCK, locks & ~SOCK_RCVBUF_LOCK);
 }
 
+void socket_prepare_accepted(int fd, bool records)
+{
+	/* Urgent bytes stay in the stream, at their place: Unix and MPTCP. */
+	set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	/* MPTCP, whose listener also accepts plain TCP. */
+	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MSEC);
+	/* Tells an empty record from the end: see stream.c. */
+	set_option(fd, SOL_SOCKET, SO_PASSCRED, records);
+}
+
 static void prepare_stream(int fd, const struct socket_identity *identity)
 {
-	if (identity->family == AF_UNIX) {
-		set_option(fd, SOL_SOCKET, SO_PASSCRED, 0);
-		return;
-	}
+	socket_prepare_accepted(fd, identity->type == SOCK_SEQPACKET);
 	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	if (identity->family != AF_INET && identity->family != AF_INET6)
 		return;
-	/* Urgent bytes stay in the stream, at their place. */
-	set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MSEC);
 	/* A connection that says nothing is one that can be measured, too. */
 	if (identity->kind == SOCKET_LISTENER)
 		set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
@@ -372,13 +376,6 @@ unsigned int socket_unread(int fd)
 	int count = 0;
 
 	return ioctl(fd, SIOCINQ, &count) < 0 ? 0 : (unsigned int)count;
-}
-
-bool socket_is_at_end(int fd)
-{
-	struct pollfd end = { .fd = fd, .events = POLLRDHUP };
-
-	return poll(&end, 1, 0) > 0 && socket_unread(fd) == 0;
 }
 
 uint32_t socket_overflows(int fd)

@@ -50,6 +50,12 @@ int socket_identify(int fd, struct socket_identity *identity,
  */
 void socket_prepare(int fd, const struct socket_identity *identity);
 
+/*
+ * Set what an accepted connection does not inherit.  Not needed for TCP proper,
+ * which inherits everything.
+ */
+void socket_prepare_accepted(int fd);
+
 /* "tcp", "udp", "unix-seqpacket", "vsock", ... for logs. */
 const char *socket_scheme(const struct socket_identity *identity);
 
@@ -67,13 +73,6 @@ unsigned int socket_unacknowledged(int fd);
 
 /* Bytes (in all records) that can be received; 0 if unknown. */
 unsigned int socket_unread(int fd);
-
-/*
- * For a seqpacket socket from which 0 bytes were received: was that the end,
- * or an empty record?  After the peer's shutdown the two are told apart by what
- * comes behind; only empty records at the very end are taken for the end.
- */
-bool socket_is_at_end(int fd);
 
 /* Datagrams dropped so far because the receive queue was full. */
 uint32_t socket_overflows(int fd);

@@ -16,14 +16,50 @@ static ssize_t receive(int fd, void *buffer, size_t size, int flags)
 	return result;
 }
 
-int stream_receive(const struct stream *stream, void *buffer, size_t size,
-		   bool peek, size_t *received)
+/*
+ * Of an empty record and of the end the kernel says the same: 0 bytes.  But
+ * with a record come its sender's credentials, and with the end none.  There is
+ * room for nothing else, so that descriptors passed by a peer are dropped.
+ */
+static ssize_t receive_record(int fd, void *buffer, size_t size, int flags,
+			      bool *end)
 {
-	/* For records MSG_TRUNC asks for the real length: unix(7). */
-	int flags = (peek ? MSG_PEEK : 0) | (stream->records ? MSG_TRUNC : 0);
-	ssize_t result = receive(stream->fd, buffer, size, flags);
+	struct iovec payload = { buffer, size };
+	union {
+		struct cmsghdr alignment;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct msghdr header;
+	ssize_t result;
 
-	*received = result < 0 ? 0 : (size_t)result;
+	do {
+		header = (struct msghdr){
+			.msg_iov = &payload,
+			.msg_iovlen = 1,
+			.msg_control = &control,
+			.msg_controllen = sizeof(control),
+		};
+		/* MSG_TRUNC asks for the record's real length: unix(7). */
+		result = recvmsg(fd, &header, flags | MSG_TRUNC | MSG_DONTWAIT);
+	} while (result < 0 && errno == EINTR);
+	*end = result == 0 && header.msg_controllen == 0;
+	return result;
+}
+
+int stream_receive(const struct stream *stream, void *buffer, size_t size,
+		   bool peek, struct stream_input *input)
+{
+	int flags = peek ? MSG_PEEK : 0;
+	ssize_t result;
+
+	if (stream->records) {
+		result = receive_record(stream->fd, buffer, size, flags,
+					&input->end);
+	} else {
+		result = receive(stream->fd, buffer, size, flags);
+		input->end = result == 0;
+	}
+	input->length = result < 0 ? 0 : (size_t)result;
 	return result < 0 ? -errno : 0;
 }
 

@@ -16,13 +16,18 @@ struct stream {
 	bool records; /* a seqpacket: one record a call */
 };
 
+struct stream_input {
+	size_t length; /* above `size` for a record that did not fit */
+	bool end;      /* nothing will follow; length is 0 */
+};
+
 /*
- * Receive into `buffer`: 0 and *received (0 at the end of the stream, and for
- * an empty record; more than `size` for a record that did not fit), or -errno
- * (recv(2)).  With `peek` the bytes also stay in the receive queue.
+ * Receive into `buffer`: 0 and *input, or -errno (recv(2)).  With `peek` the
+ * bytes also stay in the receive queue.  That an empty record is not taken for
+ * the end needs SO_PASSCRED: see stream.c.
  */
 int stream_receive(const struct stream *stream, void *buffer, size_t size,
-		   bool peek, size_t *received) MUST_CHECK;
+		   bool peek, struct stream_input *input) MUST_CHECK;
 
 /*
  * Send what can be sent now, *sent bytes: 0 if that is all, -EAGAIN if the

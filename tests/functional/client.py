@@ -14,7 +14,9 @@ import struct
 from echodtest import LIMIT, readable  # noqa: F401 (for cases)
 
 CHUNK = 262144
-STUCK = 0.3  # seconds without progress: a full pipe of buffers
+IP_BIND_ADDRESS_NO_PORT = 24
+STUCK = 0.3  # seconds without progress: all buffers on the way are full
+ENDLESS = 1 << 28  # no such buffers are as large
 
 
 def pattern(size, seed=0):
@@ -36,6 +38,8 @@ def connect(address, kind=socket.SOCK_STREAM, source=None,
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     if source:
+        if not isinstance(source, str):  # the port is chosen by connect()
+            sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind(source)
     sock.connect(address)
     return sock
@@ -112,24 +116,36 @@ def writable(sock, timeout=0.0):
     return bool(poll.poll(timeout * 1000))
 
 
-def fill(sock, ceiling=1 << 28):
+def fill(sock):
     """Send without ever reading, until no buffer on the way takes more;
     returns what was sent."""
-    data, sent = pattern(CHUNK), bytearray()
-    while writable(sock, STUCK):
-        count = sock.send(data, socket.MSG_DONTWAIT)
-        sent += data[:count]
-        assert len(sent) < ceiling, "a peer that never reads may send for ever"
-    return bytes(sent)
+    return fill_all([sock])[0]
 
 
-def stall(sock, echod):
-    """Like fill(), while the service is stopped: when it goes on, it is left
-    with more than it can send, and only then its clock runs."""
+def fill_all(socks):
+    """The same with several at once; returns what each was sent."""
+    data = pattern(CHUNK)
+    sent = {sock.fileno(): bytearray() for sock in socks}
+    poll = select.poll()
+    for sock in socks:
+        poll.register(sock, select.POLLOUT)
+    by_number = {sock.fileno(): sock for sock in socks}
+    while events := poll.poll(STUCK * 1000):
+        for fd, _ in events:
+            count = by_number[fd].send(data, socket.MSG_DONTWAIT)
+            sent[fd] += data[:count]
+            assert len(sent[fd]) < ENDLESS, "it takes all and holds all"
+    return [bytes(it) for it in sent.values()]
+
+
+def stalled(echod):
+    """A connection of which the service will soon hold more than it can send.
+    Filled while it is stopped: its clock runs only when all has been sent."""
     echod.signal(signal.SIGSTOP)
-    sent = fill(sock)
+    sock = connect(echod.address("tcp"))
+    fill(sock)
     echod.signal(signal.SIGCONT)
-    return sent
+    return sock
 
 
 def reset(sock):

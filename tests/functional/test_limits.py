@@ -58,7 +58,7 @@ def buffer_limit():
         client.assert_echo(other, bytes(4 * MEGABYTE))
         before = echod.resident()
         stalled = [client.connect(echod.address("tcp")) for _ in range(20)]
-        sent = [client.fill(sock) for sock in stalled]
+        sent = client.fill_all(stalled)
         for _ in range(50):
             client.assert_echo(other, bytes(10000))
         client.assert_echo(client.connect(echod.address("tcp")), b"new")
@@ -77,7 +77,7 @@ def tiny_buffer_limit():
     with Echod(*TCP, "--buffer-limit=64K") as echod:
         socks = [client.connect(echod.address("tcp"), receive_buffer=4096)
                  for _ in range(5)]
-        sent = [client.fill(sock) for sock in socks]
+        sent = client.fill_all(socks)
         for sock, data in zip(socks, sent):
             client.same(client.receive(sock, len(data)), data)
             client.assert_echo(sock, client.pattern(MEGABYTE))
@@ -124,8 +124,7 @@ def _stays_active(address, timeout):
 @case("22: --idle-timeout while bytes are held: a RST")
 def idle_while_holding():
     with Echod(*TCP, "--idle-timeout=300ms") as echod:
-        sock = client.connect(echod.address("tcp"))
-        client.stall(sock, echod)
+        sock = client.stalled(echod)
         until(lambda: echod.counters()["connections_closed"] == 1, "the end")
         assert client.ending(sock) == "RST"
         assert echod.counters()["connections_reset"] == 1

@@ -50,8 +50,7 @@ def held_memory():
         rounds = []
         for _ in range(4):
             socks = [client.connect(echod.address("tcp")) for _ in range(10)]
-            for sock in socks:
-                data = client.fill(sock)
+            for sock, data in zip(socks, client.fill_all(socks)):
                 client.same(client.receive(sock, len(data)), data)
                 client.assert_echo(sock)
                 sock.close()

@@ -8,7 +8,7 @@ import socket
 
 import client
 import netspace
-from echodtest import Echod, KEEP_USER, Skip, case, main
+from echodtest import Echod, KEEP_USER, Skip, case, main, scratch_directory
 
 VMADDR_CID_LOCAL = 1
 
@@ -100,7 +100,10 @@ def port_in_use():
             if scheme == "tcp":
                 sock.listen()
             address = f"{scheme}:127.0.0.1:{sock.getsockname()[1]}"
-            _refused(1, address, "-l", "tcp:127.0.0.1:0", "-l", address)
+            path = os.path.join(scratch_directory(), "echo")
+            _refused(1, address, "-l", "tcp:127.0.0.1:0", "-l",
+                     "unix:" + path, "-l", address)
+            assert not os.path.exists(path)
 
 
 @case("the same address twice: 1, one line")

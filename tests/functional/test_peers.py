@@ -137,8 +137,7 @@ def reset_while_held():
 @case("22: ended by the service with bytes outstanding: RST, never FIN")
 def ended_with_bytes_outstanding():
     with Echod(*TCP, "--idle-timeout=300ms") as echod:
-        sock = client.connect(echod.address("tcp"))
-        client.stall(sock, echod)
+        sock = client.stalled(echod)
         until(lambda: echod.counters()["connections_closed"] == 1, "the end")
         assert client.ending(sock) == "RST"
         client.assert_echo(client.connect(echod.address("tcp")))

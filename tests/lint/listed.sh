@@ -4,7 +4,8 @@
 # what is not would be missing from the distribution.
 . "$(dirname "$0")/tap.sh"
 
-makefiles='Makefile.am src/local.mk systemd/local.mk tests/local.mk'
+makefiles='Makefile.am src/local.mk systemd/local.mk tests/local.mk
+	tests/unit/local.mk'
 
 files() {
 	find src tests systemd man -type f \

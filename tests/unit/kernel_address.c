@@ -9,6 +9,7 @@
 #include "unit/kernel.h"
 #include "unit/namespace.h"
 #include "unit/sockets.h"
+#include "unit/wire.h"
 
 #include "common/macros.h"
 
@@ -101,39 +102,71 @@ START_TEST(addr_and_spec_dst_differ_exactly_for_broadcast_and_multicast)
 	server = open_wildcard(AF_INET);
 	ask(destination, port_of(server));
 	info = receive_pktinfo(server);
-	ck_assert_uint_eq(info.ipi_addr.s_addr,
-			  inet_addr(destination->address));
-	ck_assert_int_eq(info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr,
-			 destination->unicast);
+	ck_assert_msg(info.ipi_addr.s_addr == inet_addr(destination->address),
+		      "%s: is not ipi_addr", destination->address);
+	ck_assert_msg((info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr) ==
+			      destination->unicast,
+		      "%s: ipi_spec_dst is %s", destination->address,
+		      destination->unicast ? "another" : "the same");
 }
 END_TEST
 
-START_TEST(a_reply_leaves_from_the_address_in_pktinfo)
+/* Leave the interface to routing: the way back may be another one. */
+static void forget_interface(union control *control)
 {
-	struct address any_port = ipv4_address("127.0.0.1", 0);
-	int client = udp_socket(&any_port), server = open_wildcard(AF_INET);
-	struct address to = ipv4_address("127.99.88.77", port_of(server));
-	struct address peer = fd_address(client), from;
-	union control control = {
-		.header = { .cmsg_level = IPPROTO_IP,
-			    .cmsg_type = IP_PKTINFO,
-			    .cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo)) },
-	};
-	struct msghdr reply = {
-		.msg_name = &peer.any,
-		.msg_namelen = peer.length,
-		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(sizeof(struct in_pktinfo)),
-	};
-	struct in_pktinfo info;
+	struct in_pktinfo *info4 = (void *)CMSG_DATA(&control->header);
+	struct in6_pktinfo *info6 = (void *)CMSG_DATA(&control->header);
+
+	if (control->header.cmsg_level == IPPROTO_IP)
+		info4->ipi_ifindex = 0;
+	else
+		info6->ipi6_ifindex = 0;
+}
+
+/*
+ * Ask at `asked`, an address of this host that routing would not choose for
+ * the reply; echo the packet info.  It must come from there.
+ */
+static void check_reply_source(const struct address *client_address,
+			       struct address *asked, int server)
+{
+	int client = udp_socket(client_address);
+	struct address peer, from;
+	union control control;
+	struct msghdr message = { .msg_name = &peer.any,
+				  .msg_namelen = sizeof(peer.in6),
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
 	size_t length;
 
-	send_text_to(client, "which of you?", &to);
-	info = receive_pktinfo(server);
-	memcpy(CMSG_DATA(&control.header), &info, sizeof(info));
-	ck_assert_int_eq(sendmsg(server, &reply, 0), 0);
+	asked->in.sin_port = htons(port_of(server)); /* Also of sin6. */
+	send_text_to(client, "which of you?", asked);
+	await_readable(server);
+	ck_assert_int_ge(recvmsg(server, &message, 0), 0);
+	ck_assert_uint_gt(message.msg_controllen, 0);
+	forget_interface(&control);
+	ck_assert_int_eq(sendmsg(server, &message, 0), 0);
 	from = receive_from(client, NULL, 0, &length);
-	ck_assert_uint_eq(from.in.sin_addr.s_addr, to.in.sin_addr.s_addr);
+	ck_assert_uint_eq(from.length, asked->length);
+	ck_assert_mem_eq(&from.any, &asked->any, asked->length);
+}
+
+START_TEST(a_reply_leaves_from_the_address_in_pktinfo)
+{
+	struct address client = ipv4_address("127.0.0.1", 0);
+	struct address asked = ipv4_address("127.99.88.77", 0);
+
+	check_reply_source(&client, &asked, open_wildcard(AF_INET));
+}
+END_TEST
+
+START_TEST(a_reply_leaves_from_the_address_in_pktinfo_on_ipv6)
+{
+	struct address client = ipv6_address("::1", 0);
+	struct address asked = ipv6_address(INSIDE_IPV6, 0);
+
+	if (namespace_enter_with_wire())
+		check_reply_source(&client, &asked, open_wildcard(AF_INET6));
 }
 END_TEST
 
@@ -276,6 +309,8 @@ TCase *kernel_address_case(void)
 		addr_and_spec_dst_differ_exactly_for_broadcast_and_multicast, 0,
 		(int)ARRAY_SIZE(destinations));
 	tcase_add_test(part, a_reply_leaves_from_the_address_in_pktinfo);
+	tcase_add_test(part,
+		       a_reply_leaves_from_the_address_in_pktinfo_on_ipv6);
 	tcase_add_test(
 		part,
 		a_reply_to_a_broadcast_address_fails_without_so_broadcast);

@@ -195,16 +195,19 @@ static int fill_flight(int fd, size_t limit)
  */
 START_TEST(descriptors_in_flight_are_bounded_by_rlimit_nofile)
 {
-	struct rlimit limit;
-	int fds[2];
+	struct rlimit before, limit;
+	int fds[2], error;
 
 	unix_pair(SOCK_STREAM, fds);
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	limit.rlim_cur = 2 * RIGHTS_MAX;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = 2UL * RIGHTS_MAX;
 	if (geteuid() == 0 && setuid(65534) < 0)
 		ck_assert_int_eq(errno, EINVAL);
-	ck_assert_int_eq(fill_flight(fds[0], limit.rlim_cur), ETOOMANYREFS);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	error = fill_flight(fds[0], limit.rlim_cur);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_int_eq(error, ETOOMANYREFS);
 }
 END_TEST
 

@@ -17,17 +17,12 @@
 #include <unistd.h>
 
 /*
- * A connection with more replies queued at the server than the client's
- * kernel takes before the client reads; returns how many bytes.
+ * A connection with more replies queued at the server than the client's kernel
+ * takes before the client reads; returns how many bytes.
  */
 static size_t pair_with_replies(int fds[2])
 {
-	int listener = tcp_listener(0);
-
-	/* Inherited by the server's end; the client's window is far smaller. */
-	fd_set_option(listener, SOL_SOCKET, SO_SNDBUF, 512 << 10);
-	fds[CLIENT] = tcp_connect(listener);
-	fds[SERVER] = tcp_accept(listener);
+	tcp_pair(fds);
 	return fill_send_buffer(fds[SERVER], 0);
 }
 

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -48,6 +49,25 @@ START_TEST(accepted_sockets_inherit_the_option_of_their_listener)
 	ck_assert_msg(fd_option(fd, option->level, option->name) ==
 			      option->value,
 		      "%s: not inherited", option->text);
+}
+END_TEST
+
+static int accepted_buffer_locks(int listener)
+{
+	tcp_connect(listener);
+	return fd_option(tcp_accept(listener), SOL_SOCKET, SO_BUF_LOCK);
+}
+
+/* With the lock TCP does not tune the buffer of the connection. */
+START_TEST(a_receive_buffer_and_its_lock_are_inherited_until_unlocked)
+{
+	int listener = tcp_listener(0);
+
+	ck_assert_int_eq(accepted_buffer_locks(listener), 0);
+	fd_set_option(listener, SOL_SOCKET, SO_RCVBUF, 1 << 16);
+	ck_assert_int_eq(accepted_buffer_locks(listener), SOCK_RCVBUF_LOCK);
+	fd_set_option(listener, SOL_SOCKET, SO_BUF_LOCK, 0);
+	ck_assert_int_eq(accepted_buffer_locks(listener), 0);
 }
 END_TEST
 
@@ -219,6 +239,9 @@ TCase *kernel_tcp_listen_case(void)
 	tcase_add_loop_test(
 		part, accepted_sockets_inherit_the_option_of_their_listener, 0,
 		(int)ARRAY_SIZE(inherited));
+	tcase_add_test(
+		part,
+		a_receive_buffer_and_its_lock_are_inherited_until_unlocked);
 	tcase_add_test(part, mptcp_listeners_refuse_oobinline_and_user_timeout);
 	tcase_add_loop_test(
 		part, accepted_mptcp_sockets_inherit_all_but_what_mptcp_refuses,

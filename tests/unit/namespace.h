@@ -7,12 +7,10 @@
  *     lo            127.0.0.1/8, ::1
  *     inside        10.9.8.1/24, fd09::1/64       the host under test
  *        |  a pair of virtual Ethernet devices
- *     outside       no address: where spoofed packets come from
+ *     outside       no address: see wire.h
  */
 #ifndef ECHOD_TESTS_UNIT_NAMESPACE_H
 #define ECHOD_TESTS_UNIT_NAMESPACE_H
-
-#include "common/address.h"
 
 #include <stdbool.h>
 
@@ -27,12 +25,5 @@ bool namespace_enter(void);
 
 /* The same with the devices `inside` and `outside`. */
 bool namespace_enter_with_wire(void);
-
-/*
- * Let a UDP datagram arrive at `inside` over the wire, with any source.  Both
- * addresses are of one family.
- */
-void wire_deliver(const struct address *from, const struct address *to,
-		  const char *text);
 
 #endif

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Datagrams that no socket would send: made by hand, given to the outer end of
- * the wire.
- */
 #include "config.h"
 
 #include "unit/harness.h"
-#include "unit/namespace.h"
 #include "unit/sockets.h"
+#include "unit/wire.h"
+
+#include "common/macros.h"
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -32,8 +30,12 @@ static uint32_t checksum_add(uint32_t sum, const void *data, size_t length)
 {
 	const uint8_t *bytes = data;
 
-	for (size_t i = 0; i < length; i++)
-		sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
+	for (size_t i = 0; i < length; i += sizeof(uint16_t)) {
+		uint16_t word = 0;
+
+		memcpy(&word, bytes + i, MIN(sizeof(word), length - i));
+		sum += ntohs(word);
+	}
 	return sum;
 }
 

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue between those who log and the thread that writes: order, bound,
+ * loss and its report, and that nobody but that thread ever waits.  Standard
+ * error is a pipe that nobody reads until the test does.
+ *
+ * Link with -Wl,--wrap=pthread_create.
+ */
+#include "config.h"
+
+#include "common/macros.h"
+#include "echod/log.h"
+#include "unit/await.h"
+#include "unit/capture.h"
+#include "unit/harness.h"
+#include "unit/sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* More than the queue takes, whatever their length. */
+#define TOO_MANY 10000
+
+/* Less than the queue takes. */
+#define THREADS	   4
+#define PER_THREAD 200
+
+static int output;
+
+/* pthread_create() fails with this; the signals that a new thread blocks. */
+static int create_error;
+static sigset_t thread_mask;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*run)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*run)(void *), void *argument);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*run)(void *), void *argument)
+{
+	pthread_sigmask(SIG_BLOCK, NULL, &thread_mask);
+	if (create_error != 0)
+		return create_error;
+	return __real_pthread_create(thread, attributes, run, argument);
+}
+
+static void setup(void)
+{
+	ck_assert_int_eq(unsetenv("JOURNAL_STREAM"), 0);
+	output = stderr_capture();
+}
+
+static void start(void)
+{
+	ck_assert_int_eq(log_start(), 0);
+}
+
+static void expect_entry(unsigned number)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "echod: entry %u", number);
+	stderr_expect(output, line);
+}
+
+static void expect_entries(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		expect_entry(i);
+}
+
+static void log_entries(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		log_message(LOG_INFO, NULL, "entry %u", i);
+}
+
+/* Log TOO_MANY entries although nobody reads; returns how many were dropped. */
+static unsigned lose_entries(void)
+{
+	uint64_t before = log_dropped();
+	unsigned lost;
+
+	stderr_fill();
+	log_entries(TOO_MANY);
+	lost = (unsigned)(log_dropped() - before);
+	ck_assert_uint_gt(lost, 0);
+	ck_assert_uint_lt(lost, TOO_MANY);
+	return lost;
+}
+
+/* Read the first of them, and how many the others were. */
+static void expect_rest(unsigned lost)
+{
+	char line[128];
+
+	expect_entries(TOO_MANY - lost);
+	snprintf(line, sizeof(line),
+		 "echod: %u log entries were lost: the log was not written as "
+		 "fast as they came",
+		 lost);
+	stderr_expect(output, line);
+}
+
+/* Lengths that make every part of a record lie across the ring's end. */
+START_TEST(order_is_kept)
+{
+	unsigned logged = 0, seen = 0;
+
+	start();
+	while (seen < 6000) {
+		for (int i = 0; i < 200; i++, logged++)
+			log_message(LOG_INFO, NULL, "%*u", (int)logged % 97,
+				    logged);
+		for (int i = 0; i < 200; i++, seen++) {
+			const char *line = stderr_line(output);
+
+			ck_assert_uint_eq(strtoul(line + 7, NULL, 10), seen);
+			ck_assert_uint_ge(strlen(line), 7 + seen % 97);
+		}
+	}
+	ck_assert_uint_eq(log_dropped(), 0);
+	log_stop();
+}
+END_TEST
+
+START_TEST(full_pipe_blocks_nobody_and_loss_is_reported)
+{
+	size_t filling = stderr_fill();
+	unsigned lost;
+
+	start();
+	lost = lose_entries();
+	ck_assert_uint_eq(fd_inq(output), filling);
+	expect_rest(lost);
+	log_message(LOG_INFO, NULL, "after");
+	stderr_expect(output, "echod: after");
+	log_stop();
+	stderr_expect_nothing(output);
+}
+END_TEST
+
+START_TEST(each_loss_is_reported_once)
+{
+	unsigned first, second;
+
+	start();
+	first = lose_entries();
+	expect_rest(first);
+	second = lose_entries();
+	expect_rest(second);
+	ck_assert_uint_eq(log_dropped(), first + second);
+	log_stop();
+	stderr_expect_nothing(output);
+}
+END_TEST
+
+START_TEST(loss_is_not_reported_below_its_level)
+{
+	unsigned lost;
+
+	start();
+	lost = lose_entries();
+	log_set_level(LOG_ERR);
+	expect_entries(TOO_MANY - lost);
+	log_message(LOG_ERR, NULL, "after");
+	stderr_expect(output, "echod: after");
+	log_stop();
+	stderr_expect_nothing(output);
+}
+END_TEST
+
+/* So that a burst of ordinary entries fits, and memory stays bounded. */
+START_TEST(queue_has_room_for_hundreds_of_entries)
+{
+	unsigned kept;
+
+	start();
+	kept = TOO_MANY - lose_entries();
+	ck_assert_uint_ge(kept, 500);
+	ck_assert_uint_le(kept, 5000);
+}
+END_TEST
+
+START_TEST(nonblocking_pipe_loses_nothing)
+{
+	ck_assert_int_eq(fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK), 0);
+	start();
+	log_entries(400);
+	expect_entries(400);
+	log_stop();
+	stderr_expect_nothing(output);
+}
+END_TEST
+
+/* The writer blocks SIGPIPE, which would end the test. */
+START_TEST(nobody_reads_any_more)
+{
+	ck_assert_int_eq(close(output), 0);
+	start();
+	log_message(LOG_INFO, NULL, "one");
+	log_message(LOG_INFO, NULL, "two");
+	log_stop();
+	ck_assert_uint_eq(log_dropped(), 0);
+}
+END_TEST
+
+START_TEST(writer_gets_no_signals)
+{
+	sigset_t before, after;
+
+	sigemptyset(&before);
+	sigaddset(&before, SIGUSR2);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	start();
+	pthread_sigmask(SIG_BLOCK, NULL, &after);
+	for (int i = 1; i < 32; i++) {
+		if (i != SIGKILL && i != SIGSTOP)
+			ck_assert_int_eq(sigismember(&thread_mask, i), 1);
+		ck_assert_int_eq(sigismember(&after, i), i == SIGUSR2);
+	}
+	log_stop();
+}
+END_TEST
+
+START_TEST(without_a_thread_the_caller_writes)
+{
+	sigset_t after;
+
+	create_error = EAGAIN;
+	ck_assert_int_eq(log_start(), -EAGAIN);
+	pthread_sigmask(SIG_BLOCK, NULL, &after);
+	ck_assert_int_eq(sigismember(&after, SIGTERM), 0);
+	log_message(LOG_ERR, NULL, "cannot start");
+	stderr_expect(output, "echod: cannot start");
+	log_stop();
+}
+END_TEST
+
+START_TEST(stop_without_start_does_nothing)
+{
+	log_stop();
+	log_message(LOG_INFO, NULL, "here");
+	stderr_expect(output, "echod: here");
+}
+END_TEST
+
+START_TEST(stop_writes_what_is_queued)
+{
+	for (unsigned round = 0; round < 20; round++) {
+		start();
+		log_entries(100);
+		log_stop();
+		ck_assert_int_eq(events_now(output, POLLIN), POLLIN);
+		expect_entries(100);
+		stderr_expect_nothing(output);
+	}
+}
+END_TEST
+
+START_TEST(after_stop_the_caller_writes)
+{
+	start();
+	log_stop();
+	log_message(LOG_INFO, NULL, "stopped");
+	ck_assert_int_eq(events_now(output, POLLIN), POLLIN);
+	stderr_expect(output, "echod: stopped");
+}
+END_TEST
+
+START_TEST(stop_gives_up_a_full_pipe)
+{
+	size_t filling = stderr_fill();
+
+	start();
+	log_message(LOG_INFO, NULL, "before");
+	log_stop();
+	log_message(LOG_INFO, NULL, "after");
+	log_stop();
+	ck_assert_uint_eq(fd_inq(output), filling);
+}
+END_TEST
+
+static void *stop_run(void *unused UNUSED)
+{
+	log_stop();
+	return NULL;
+}
+
+/* It is the last thing that the writer does. */
+START_TEST(loss_is_reported_at_the_end)
+{
+	pthread_t thread;
+	unsigned lost;
+
+	start();
+	lost = lose_entries();
+	ck_assert_int_eq(pthread_create(&thread, NULL, stop_run, NULL), 0);
+	expect_rest(lost);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	log_message(LOG_INFO, NULL, "after");
+	stderr_expect(output, "echod: after");
+	stderr_expect_nothing(output);
+}
+END_TEST
+
+static void *thread_run(void *argument)
+{
+	const char *name = argument;
+
+	for (unsigned i = 0; i < PER_THREAD; i++)
+		log_message(LOG_INFO, NULL, "thread %s entry %u", name, i);
+	return NULL;
+}
+
+START_TEST(threads_do_not_mix)
+{
+	static char names[THREADS][2] = { "0", "1", "2", "3" };
+	unsigned next[THREADS] = { 0 }, thread, entry;
+	pthread_t threads[THREADS];
+
+	start();
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(
+			pthread_create(&threads[i], NULL, thread_run, names[i]),
+			0);
+	for (int i = 0; i < THREADS * PER_THREAD; i++) {
+		ck_assert_int_eq(sscanf(stderr_line(output),
+					"echod: thread %u entry %u", &thread,
+					&entry),
+				 2);
+		ck_assert_uint_lt(thread, THREADS);
+		ck_assert_uint_eq(entry, next[thread]++);
+	}
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	log_stop();
+	stderr_expect_nothing(output);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("log_queue");
+	TCase *queue = tcase_create("queue"), *stop = tcase_create("stop");
+
+	tcase_add_checked_fixture(queue, setup, NULL);
+	tcase_set_timeout(queue, TEST_TIMEOUT_SEC);
+	tcase_add_test(queue, order_is_kept);
+	tcase_add_test(queue, full_pipe_blocks_nobody_and_loss_is_reported);
+	tcase_add_test(queue, each_loss_is_reported_once);
+	tcase_add_test(queue, loss_is_not_reported_below_its_level);
+	tcase_add_test(queue, queue_has_room_for_hundreds_of_entries);
+	tcase_add_test(queue, nonblocking_pipe_loses_nothing);
+	tcase_add_test(queue, nobody_reads_any_more);
+	tcase_add_test(queue, writer_gets_no_signals);
+	tcase_add_test(queue, without_a_thread_the_caller_writes);
+	tcase_add_test(queue, threads_do_not_mix);
+	suite_add_tcase(suite, queue);
+	tcase_add_checked_fixture(stop, setup, NULL);
+	tcase_set_timeout(stop, TEST_TIMEOUT_SEC);
+	tcase_add_test(stop, stop_without_start_does_nothing);
+	tcase_add_test(stop, stop_writes_what_is_queued);
+	tcase_add_test(stop, after_stop_the_caller_writes);
+	tcase_add_test(stop, stop_gives_up_a_full_pipe);
+	tcase_add_test(stop, loss_is_reported_at_the_end);
+	suite_add_tcase(suite, stop);
+	return suite;
+}
+
+int main(void)
+{
+	return harness_run(make_suite());
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the command line says: the one line about a mistake, and --help, of
+ * which every promise is tried out.
+ */
+#include "config.h"
+
+#include "common/macros.h"
+#include "echod/options.h"
+#include "unit/harness.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HELP_WIDTH    80
+#define ARGUMENTS_MAX 8
+#define SEE	      " (see echod --help)"
+#define DURATION      " is not a duration (such as 500ms, 30s, 5min or infinity)"
+#define SIZE	      " is not a size (such as 64K, 16M or 1G)"
+#define TOO_SHORT     " is too short (at least 1ms, or infinity for no timeout)"
+#define TOO_BUSY      " is too short (at least 5s, or infinity to stay)"
+#define WORKERS	      " is neither a number from 1 to 1024 nor 'auto'" SEE
+#define CONNECTIONS   " is neither a number above 0 nor 'auto'" SEE
+#define STRAY	      " (addresses are given as --listen=ADDRESS)"
+#define LEVEL	      " is not a level (err, warning, notice, info or debug)"
+
+static struct options options;
+static char error[OPTIONS_ERROR_MAX];
+
+/* Up to three arguments. */
+static const struct {
+	const char *arguments[3];
+	const char *error;
+} mistakes[] = {
+	/* No such option; an argument too many or too few. */
+	{ { "-Z" }, "unknown option '-Z'" SEE },
+	{ { "-w2", "-Z" }, "unknown option '-Z'" SEE },
+	{ { "-?" }, "unknown option '-?'" SEE },
+	{ { "-:" }, "unknown option '-:'" SEE },
+	{ { "--frobnicate" },
+	  "unknown or ambiguous option '--frobnicate'" SEE },
+	{ { "--frob=1", "-w2" }, "unknown or ambiguous option '--frob=1'" SEE },
+	{ { "--log" }, "unknown or ambiguous option '--log'" SEE },
+	{ { "--listen" },
+	  "option --listen needs an argument: --listen=ADDRESS" SEE },
+	{ { "-l" }, "option --listen needs an argument: --listen=ADDRESS" SEE },
+	{ { "-w2", "-t" },
+	  "option --idle-timeout needs an argument: "
+	  "--idle-timeout=DURATION" SEE },
+	{ { "--user" }, "option --user needs an argument: --user=NAME" SEE },
+	{ { "--help=me" }, "option --help takes no argument" SEE },
+	{ { "--log-connections=yes" },
+	  "option --log-connections takes no argument" SEE },
+	/* Arguments that are not options. */
+	{ { "stray" }, "unexpected argument 'stray'" STRAY },
+	{ { "-w2", "7007", "-w3" }, "unexpected argument '7007'" STRAY },
+	{ { "--", "-h" }, "unexpected argument '-h'" STRAY },
+	{ { "-" }, "unexpected argument '-'" STRAY },
+	{ { "" }, "unexpected argument ''" STRAY },
+	/* Values. */
+	{ { "-l", "" }, "--listen='' is empty" SEE },
+	{ { "-l70000" }, "--listen='70000' has a port above 65535" SEE },
+	{ { "-l7", "--listen=tcp:" }, "--listen='tcp:' has no port" SEE },
+	{ { "-w0" }, "--workers='0'" WORKERS },
+	{ { "-w1025" }, "--workers='1025'" WORKERS },
+	{ { "-w-1" }, "--workers='-1'" WORKERS },
+	{ { "-w+1" }, "--workers='+1'" WORKERS },
+	{ { "-w 1" }, "--workers=' 1'" WORKERS },
+	{ { "-w1 " }, "--workers='1 '" WORKERS },
+	{ { "-w0x1" }, "--workers='0x1'" WORKERS },
+	{ { "--workers=" }, "--workers=''" WORKERS },
+	{ { "--workers=automatic" }, "--workers='automatic'" WORKERS },
+	{ { "-w18446744073709551617" },
+	  "--workers='18446744073709551617'" WORKERS },
+	{ { "-c0" }, "--max-connections='0'" CONNECTIONS },
+	{ { "-c2147483648" }, "--max-connections='2147483648'" CONNECTIONS },
+	{ { "-c4294967297" }, "--max-connections='4294967297'" CONNECTIONS },
+	{ { "-cmany" }, "--max-connections='many'" CONNECTIONS },
+	{ { "-t0" }, "--idle-timeout='0'" TOO_SHORT },
+	{ { "-t999us" }, "--idle-timeout='999us'" TOO_SHORT },
+	{ { "-tfast" }, "--idle-timeout='fast'" DURATION },
+	{ { "--drain-timeout=5 parsecs" },
+	  "--drain-timeout='5 parsecs'" DURATION },
+	{ { "--drain-timeout=99999999999999999999" },
+	  "--drain-timeout='99999999999999999999'" DURATION },
+	{ { "--exit-idle-time=4999999us" },
+	  "--exit-idle-time='4999999us'" TOO_BUSY },
+	{ { "--exit-idle-time=" }, "--exit-idle-time=''" DURATION },
+	{ { "--buffer-limit=much" }, "--buffer-limit='much'" SIZE },
+	{ { "--buffer-limit=-1" }, "--buffer-limit='-1'" SIZE },
+	{ { "--user=" }, "--user='' is not a user name" SEE },
+	{ { "--log-level=loud" }, "--log-level='loud'" LEVEL },
+	{ { "--log-level=6" }, "--log-level='6'" LEVEL },
+};
+
+/* Arguments to the first NULL. */
+static enum options_outcome parse(const char *const arguments[3])
+{
+	char *vector[ARGUMENTS_MAX] = { NULL };
+	enum options_outcome outcome;
+	int count = 0;
+
+	snprintf(error, sizeof(error), "nothing");
+	vector[count++] = strdup("echod");
+	for (int i = 0; i < 3 && arguments[i]; i++)
+		vector[count++] = strdup(arguments[i]);
+	outcome = options_parse(&options, count, vector, error);
+	options.user = NULL;
+	for (size_t i = 0; i < options.listen_count; i++)
+		options.listen[i].text = NULL;
+	while (count > 0)
+		free(vector[--count]);
+	return outcome;
+}
+
+static void teardown(void)
+{
+	options_deinit(&options);
+}
+
+START_TEST(mistake_is_said_in_one_line)
+{
+	ck_assert_int_eq(parse(mistakes[_i].arguments), OPTIONS_WRONG);
+	ck_assert_str_eq(error, mistakes[_i].error);
+}
+END_TEST
+
+static char *help_read(void)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+
+	ck_assert_ptr_nonnull(file);
+	options_print_help(file);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_uint_eq(strlen(text), size);
+	return text;
+}
+
+START_TEST(help_fits_a_terminal)
+{
+	char *text = help_read(), *rest = text, *line;
+
+	ck_assert(strncmp(text, "Usage: echod ", 13) == 0);
+	ck_assert_int_eq(text[strlen(text) - 1], '\n');
+	while ((line = strsep(&rest, "\n"))) {
+		size_t length = strlen(line);
+
+		ck_assert_msg(length <= HELP_WIDTH, "too long: %s", line);
+		ck_assert_msg(length == 0 || line[length - 1] != ' ',
+			      "a blank at its end: %s", line);
+		ck_assert_ptr_null(strchr(line, '\t'));
+	}
+	free(text);
+}
+END_TEST
+
+/* What --help says of an option; empty: nothing. */
+struct promise {
+	char letter[2], name[32], argument[32], fallback[32];
+};
+
+static struct promise promises[32];
+
+static bool promise_read(const char *line, struct promise *promise)
+{
+	int end = 0;
+
+	*promise = (struct promise){ 0 };
+	if (sscanf(line, "  -%1[a-zA-Z], --%31[a-z-]%n", promise->letter,
+		   promise->name, &end) < 2 &&
+	    sscanf(line, "      --%31[a-z-]%n", promise->name, &end) < 1)
+		return false;
+	(void)sscanf(line + end, "=%31s", promise->argument);
+	return true;
+}
+
+/* Returns how many. */
+static size_t promises_read(void)
+{
+	char *text = help_read(), *rest = text, *line, *fallback;
+	size_t count = 0;
+
+	while ((line = strsep(&rest, "\n"))) {
+		/* Join what was broken: only the next line tells. */
+		while (rest && strspn(rest, " ") > 8) {
+			line[strlen(line)] = ' ';
+			ck_assert_ptr_nonnull(strsep(&rest, "\n"));
+		}
+		if (!promise_read(line, &promises[count]))
+			continue;
+		fallback = strstr(line, "(default:");
+		if (fallback)
+			(void)sscanf(fallback, "(default: %31[^)])",
+				     promises[count].fallback);
+		ck_assert_uint_lt(++count, ARRAY_SIZE(promises));
+	}
+	free(text);
+	return count;
+}
+
+START_TEST(help_has_all_options)
+{
+	static const char *const names[] = {
+		"l listen ADDRESS",
+		"w workers N|auto",
+		"c max-connections N|auto",
+		"t idle-timeout DURATION",
+		" drain-timeout DURATION",
+		" exit-idle-time DURATION",
+		" buffer-limit SIZE",
+		" user NAME",
+		" log-level LEVEL",
+		" log-connections ",
+		"h help ",
+		"V version ",
+	};
+	char text[128];
+
+	ck_assert_uint_eq(promises_read(), ARRAY_SIZE(names));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(text, sizeof(text), "%s %s %s", promises[i].letter,
+			 promises[i].name, promises[i].argument);
+		ck_assert_str_eq(text, names[i]);
+	}
+}
+END_TEST
+
+static enum options_outcome parse_one(const char *prefix, const char *name,
+				      const char *value)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s%s%s", prefix, name, value);
+	return parse((const char *[3]){ text });
+}
+
+START_TEST(options_take_the_arguments_that_help_says)
+{
+	char expected[128];
+
+	for (size_t i = 0, count = promises_read(); i < count; i++) {
+		const struct promise *promise = &promises[i];
+		bool takes = promise->argument[0] != '\0';
+
+		snprintf(expected, sizeof(expected),
+			 "option --%s needs an argument: --%s=%s" SEE,
+			 promise->name, promise->name, promise->argument);
+		if (!takes)
+			snprintf(expected, sizeof(expected), "nothing");
+		ck_assert_int_eq(parse_one("--", promise->name, "") ==
+					 OPTIONS_WRONG,
+				 takes);
+		ck_assert_str_eq(error, expected);
+		if (promise->letter[0] == '\0')
+			continue;
+		ck_assert_int_eq(parse_one("-", promise->letter, "") ==
+					 OPTIONS_WRONG,
+				 takes);
+		ck_assert_str_eq(error, expected);
+	}
+}
+END_TEST
+
+static void expect_equal(const struct options *a, const struct options *b)
+{
+	ck_assert_uint_eq(a->listen_count, b->listen_count);
+	ck_assert_uint_eq(a->workers, b->workers);
+	ck_assert_uint_eq(a->max_connections, b->max_connections);
+	ck_assert(a->idle_timeout == b->idle_timeout);
+	ck_assert(a->drain_timeout == b->drain_timeout);
+	ck_assert(a->exit_idle_time == b->exit_idle_time);
+	ck_assert(a->buffer_limit == b->buffer_limit);
+	ck_assert_int_eq(a->log_level, b->log_level);
+	ck_assert(a->log_connections == b->log_connections);
+}
+
+START_TEST(defaults_are_those_that_help_says)
+{
+	struct options defaults;
+	int fallbacks = 0;
+
+	ck_assert_int_eq(parse((const char *[3]){ NULL }), OPTIONS_RUN);
+	defaults = options;
+	for (size_t i = 0, count = promises_read(); i < count; i++) {
+		const struct promise *promise = &promises[i];
+
+		if (promise->fallback[0] == '\0')
+			continue;
+		fallbacks++;
+		ck_assert_int_eq(parse_one("--", promise->name, "="),
+				 OPTIONS_WRONG);
+		snprintf(error, sizeof(error), "=%s", promise->fallback);
+		ck_assert_int_eq(parse_one("--", promise->name, strdupa(error)),
+				 OPTIONS_RUN);
+		expect_equal(&options, &defaults);
+	}
+	ck_assert_int_eq(fallbacks, 7);
+}
+END_TEST
+
+/* The list behind "HEADING: ", to its full stop; the caller's. */
+static char *help_list(const char *heading)
+{
+	char *text = help_read(), *start = strstr(text, heading), *list;
+
+	ck_assert_ptr_nonnull(start);
+	start += strlen(heading);
+	list = strndup(start, strcspn(start, "."));
+	free(text);
+	return list;
+}
+
+static void expect_examples(const char *heading, const char *option)
+{
+	char *list = help_list(heading), *rest = list, *word;
+	int count = 0;
+
+	while ((word = strsep(&rest, ", \n"))) {
+		if (*word == '\0')
+			continue;
+		count++;
+		ck_assert_msg(parse_one(option, "=", word) == OPTIONS_RUN, "%s",
+			      error);
+	}
+	ck_assert_int_ge(count, 3);
+	free(list);
+}
+
+START_TEST(examples_of_help_are_accepted)
+{
+	expect_examples("\nDURATION: ", "--drain-timeout");
+	expect_examples("  SIZE: ", "--buffer-limit");
+}
+END_TEST
+
+/* Put something in place of what stands for it. */
+static void fill_in(char text[128], const char *word)
+{
+	static const char *const values[][2] = {
+		{ "HOST", "127.0.0.1" },
+		{ "PORT", "7007" },
+		{ "PATH", "/run/echo" },
+		{ "CID", "2" },
+	};
+
+	text[0] = '\0';
+	while (*word) {
+		size_t length = strcspn(word, ":");
+		const char *value = NULL;
+
+		for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+			if (length == strlen(values[i][0]) &&
+			    strncmp(word, values[i][0], length) == 0)
+				value = values[i][1];
+		}
+		snprintf(text + strlen(text), 128 - strlen(text), "%.*s%s",
+			 value ? (int)strlen(value) : (int)length,
+			 value ? value : word, word[length] ? ":" : "");
+		word += length + (word[length] != '\0');
+	}
+}
+
+START_TEST(forms_of_addresses_are_accepted)
+{
+	char *list = help_list("\nADDRESS: "), *rest = list, *word;
+	char text[128];
+	int count = 0;
+
+	while ((word = strsep(&rest, ", \n()"))) {
+		if (!strstr(word, "PORT") && !strstr(word, "PATH"))
+			continue;
+		fill_in(text, word);
+		ck_assert_msg(parse_one("--listen", "=", text) == OPTIONS_RUN,
+			      "%s", error);
+		ck_assert_uint_eq(options.listen_count, 1);
+		options_deinit(&options);
+		count++;
+	}
+	ck_assert_int_eq(count, 9);
+	free(list);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("options_text");
+	TCase *mistake = tcase_create("mistake"), *help = tcase_create("help");
+
+	tcase_add_checked_fixture(mistake, NULL, teardown);
+	tcase_add_loop_test(mistake, mistake_is_said_in_one_line, 0,
+			    ARRAY_SIZE(mistakes));
+	suite_add_tcase(suite, mistake);
+	tcase_add_checked_fixture(help, NULL, teardown);
+	tcase_add_test(help, help_fits_a_terminal);
+	tcase_add_test(help, help_has_all_options);
+	tcase_add_test(help, options_take_the_arguments_that_help_says);
+	tcase_add_test(help, defaults_are_those_that_help_says);
+	tcase_add_test(help, examples_of_help_are_accepted);
+	tcase_add_test(help, forms_of_addresses_are_accepted);
+	suite_add_tcase(suite, help);
+	return suite;
+}
+
+int main(void)
+{
+	return harness_run(make_suite());
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The data path's system calls: flags, errors, short counts, records.
+ */
+#include "config.h"
+
+#include "echod/stream.h"
+#include "unit/faults.h"
+#include "unit/harness.h"
+#include "unit/sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static int fds[2];
+static struct stream stream;
+static char buffer[64];
+
+static void open_tcp(void)
+{
+	tcp_pair(fds);
+	stream = (struct stream){ .fd = fds[SERVER], .tcp = true };
+}
+
+static void open_unix(void)
+{
+	unix_pair(SOCK_STREAM, fds);
+	stream = (struct stream){ .fd = fds[SERVER] };
+}
+
+static void open_records(void)
+{
+	unix_pair(SOCK_SEQPACKET, fds);
+	stream = (struct stream){ .fd = fds[SERVER], .records = true };
+}
+
+static void (*const open_kind[])(void) = { open_tcp, open_unix, open_records };
+
+static void expect_received(bool peek, const char *text)
+{
+	size_t received = SIZE_MAX;
+
+	await_readable(fds[SERVER]);
+	ck_assert_int_eq(stream_receive(&stream, buffer, sizeof(buffer), peek,
+					&received),
+			 0);
+	ck_assert_uint_eq(received, strlen(text));
+	ck_assert_mem_eq(buffer, text, received);
+}
+
+START_TEST(receives_what_was_sent)
+{
+	open_kind[_i]();
+	send_text(fds[CLIENT], "abc");
+	expect_received(false, "abc");
+	send_text(fds[CLIENT], "de");
+	expect_received(false, "de");
+}
+END_TEST
+
+START_TEST(peeked_bytes_stay_until_consumed)
+{
+	open_kind[_i]();
+	send_text(fds[CLIENT], "abc");
+	expect_received(true, "abc");
+	expect_received(true, "abc");
+	stream_consume(&stream, buffer, 3);
+	send_text(fds[CLIENT], "de");
+	expect_received(true, "de");
+}
+END_TEST
+
+START_TEST(part_of_what_was_peeked_is_consumed)
+{
+	open_kind[_i]();
+	send_text(fds[CLIENT], "abc");
+	expect_received(true, "abc");
+	stream_consume(&stream, buffer, 2);
+	expect_received(false, "c");
+}
+END_TEST
+
+/* tcp(7): discarded, not copied. */
+START_TEST(tcp_consumes_without_copying)
+{
+	open_tcp();
+	send_text(fds[CLIENT], "abc");
+	expect_received(true, "abc");
+	memset(buffer, '-', sizeof(buffer));
+	stream_consume(&stream, buffer, 3);
+	ck_assert_mem_eq(buffer, "---", 3);
+	ck_assert_uint_eq(fd_inq(fds[SERVER]), 0);
+}
+END_TEST
+
+/* One receive may take less: at a passed descriptor, say. */
+START_TEST(consuming_goes_on_until_all_is_taken)
+{
+	open_kind[_i]();
+	send_text(fds[CLIENT], "abcdef");
+	expect_received(true, "abcdef");
+	fault_shorten(FAULT_RECV, 1);
+	fault_shorten(FAULT_RECV, 2);
+	stream_consume(&stream, buffer, 5);
+	expect_received(false, "f");
+}
+END_TEST
+
+START_TEST(consuming_ends_when_nothing_comes)
+{
+	unsigned int before;
+
+	open_kind[_i]();
+	send_text(fds[CLIENT], "abc");
+	await_readable(fds[SERVER]);
+	before = fault_count(FAULT_RECV);
+	fault_fail(FAULT_RECV, ECONNRESET);
+	stream_consume(&stream, buffer, 3);
+	ck_assert_uint_eq(fault_count(FAULT_RECV), before + 1);
+	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
+	stream_consume(&stream, buffer, 4);
+	ck_assert_uint_le(fault_count(FAULT_RECV), before + 3);
+}
+END_TEST
+
+START_TEST(consumed_is_one_record)
+{
+	open_records();
+	send_text(fds[CLIENT], "abc");
+	send_text(fds[CLIENT], "de");
+	fault_shorten(FAULT_RECV, 2);
+	stream_consume(&stream, buffer, 3);
+	expect_received(false, "de");
+}
+END_TEST
+
+START_TEST(nothing_to_receive_is_eagain)
+{
+	size_t received = SIZE_MAX;
+
+	open_kind[_i]();
+	/* Also if somebody made the socket blocking. */
+	ck_assert_int_eq(fcntl(fds[SERVER], F_SETFL, 0), 0);
+	ck_assert_int_eq(stream_receive(&stream, buffer, sizeof(buffer), _i > 0,
+					&received),
+			 -EAGAIN);
+	ck_assert_uint_eq(received, 0);
+}
+END_TEST
+
+START_TEST(end_is_no_bytes)
+{
+	open_kind[_i]();
+	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
+	expect_received(false, "");
+	expect_received(true, "");
+}
+END_TEST
+
+START_TEST(record_is_one_receive)
+{
+	open_records();
+	send_text(fds[CLIENT], "abc");
+	send_text(fds[CLIENT], "");
+	send_text(fds[CLIENT], "de");
+	expect_received(false, "abc");
+	expect_received(true, "");
+	stream_consume(&stream, buffer, 0);
+	expect_received(false, "de");
+}
+END_TEST
+
+START_TEST(record_that_does_not_fit_tells_its_length)
+{
+	char record[sizeof(buffer) + 1] = { 0 };
+	size_t received;
+
+	open_records();
+	ck_assert_int_eq(send(fds[CLIENT], record, sizeof(record), 0),
+			 sizeof(record));
+	for (int peek = 1; peek >= 0; peek--) {
+		ck_assert_int_eq(stream_receive(&stream, buffer, sizeof(buffer),
+						peek, &received),
+				 0);
+		ck_assert_uint_eq(received, sizeof(record));
+	}
+}
+END_TEST
+
+START_TEST(only_so_much_is_received)
+{
+	size_t received;
+
+	open_unix();
+	send_text(fds[CLIENT], "abcdef");
+	ck_assert_int_eq(stream_receive(&stream, buffer, 4, false, &received),
+			 0);
+	ck_assert_uint_eq(received, 4);
+	expect_received(false, "ef");
+}
+END_TEST
+
+START_TEST(sends_all_there_is)
+{
+	size_t sent = SIZE_MAX;
+
+	open_kind[_i]();
+	ck_assert_int_eq(stream_send(&stream, "abc", 3, &sent), 0);
+	ck_assert_uint_eq(sent, 3);
+	expect_text(fds[CLIENT], "abc");
+}
+END_TEST
+
+START_TEST(empty_record_is_sent)
+{
+	size_t sent = SIZE_MAX;
+
+	open_records();
+	ck_assert_int_eq(stream_send(&stream, "", 0, &sent), 0);
+	ck_assert_uint_eq(sent, 0);
+	expect_text(fds[CLIENT], "");
+}
+END_TEST
+
+START_TEST(short_send_is_eagain_with_a_count)
+{
+	size_t sent = SIZE_MAX;
+
+	open_tcp();
+	fault_shorten(FAULT_SEND, 2);
+	ck_assert_int_eq(stream_send(&stream, "abc", 3, &sent), -EAGAIN);
+	ck_assert_uint_eq(sent, 2);
+	expect_text(fds[CLIENT], "ab");
+}
+END_TEST
+
+START_TEST(full_send_buffer_is_eagain)
+{
+	size_t sent = SIZE_MAX;
+
+	open_unix();
+	(void)fill_send_buffer(fds[SERVER], 0);
+	ck_assert_int_eq(fcntl(fds[SERVER], F_SETFL, 0), 0);
+	ck_assert_int_eq(stream_send(&stream, "abc", 3, &sent), -EAGAIN);
+	ck_assert_uint_eq(sent, 0);
+}
+END_TEST
+
+/* SIGPIPE would end the test. */
+START_TEST(peer_that_is_gone_is_epipe_without_a_signal)
+{
+	size_t sent = SIZE_MAX;
+
+	open_unix();
+	ck_assert_int_eq(close(fds[CLIENT]), 0);
+	ck_assert_int_eq(stream_send(&stream, "abc", 3, &sent), -EPIPE);
+	ck_assert_uint_eq(sent, 0);
+}
+END_TEST
+
+static const int errors[] = { EAGAIN,	ECONNRESET, EPIPE,  ETIMEDOUT,
+			      EIO,	ENOBUFS,    ENOMEM, EMSGSIZE,
+			      ENOTCONN, EBADF,	    EFAULT };
+
+START_TEST(errors_are_reported)
+{
+	size_t done = SIZE_MAX;
+
+	open_tcp();
+	fault_fail(FAULT_RECV, errors[_i]);
+	ck_assert_int_eq(
+		stream_receive(&stream, buffer, sizeof(buffer), false, &done),
+		-errors[_i]);
+	ck_assert_uint_eq(done, 0);
+	done = SIZE_MAX;
+	fault_fail(FAULT_SEND, errors[_i]);
+	ck_assert_int_eq(stream_send(&stream, "abc", 3, &done), -errors[_i]);
+	ck_assert_uint_eq(done, 0);
+}
+END_TEST
+
+static void interrupt_twice(enum fault_call call)
+{
+	fault_fail(call, EINTR);
+	fault_fail(call, EINTR);
+}
+
+START_TEST(interrupted_calls_are_repeated)
+{
+	size_t sent;
+
+	open_kind[_i]();
+	send_text(fds[CLIENT], "abc");
+	interrupt_twice(FAULT_RECV);
+	expect_received(true, "abc");
+	interrupt_twice(FAULT_RECV);
+	stream_consume(&stream, buffer, 3);
+	ck_assert_uint_eq(fd_inq(fds[SERVER]), 0);
+	interrupt_twice(FAULT_SEND);
+	ck_assert_int_eq(stream_send(&stream, "de", 2, &sent), 0);
+	expect_text(fds[CLIENT], "de");
+	ck_assert(!fault_is_pending(FAULT_RECV));
+	ck_assert(!fault_is_pending(FAULT_SEND));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("stream");
+	TCase *receive = tcase_create("receive"), *send = tcase_create("send");
+
+	tcase_add_loop_test(receive, receives_what_was_sent, 0, 3);
+	tcase_add_loop_test(receive, peeked_bytes_stay_until_consumed, 0, 3);
+	tcase_add_loop_test(receive, part_of_what_was_peeked_is_consumed, 0, 2);
+	tcase_add_test(receive, tcp_consumes_without_copying);
+	tcase_add_loop_test(receive, consuming_goes_on_until_all_is_taken, 0,
+			    2);
+	tcase_add_loop_test(receive, consuming_ends_when_nothing_comes, 0, 3);
+	tcase_add_test(receive, consumed_is_one_record);
+	tcase_add_loop_test(receive, nothing_to_receive_is_eagain, 0, 3);
+	tcase_add_loop_test(receive, end_is_no_bytes, 0, 3);
+	tcase_add_test(receive, record_is_one_receive);
+	tcase_add_test(receive, record_that_does_not_fit_tells_its_length);
+	tcase_add_test(receive, only_so_much_is_received);
+	tcase_add_loop_test(send, sends_all_there_is, 0, 3);
+	tcase_add_test(send, empty_record_is_sent);
+	tcase_add_test(send, short_send_is_eagain_with_a_count);
+	tcase_add_test(send, full_send_buffer_is_eagain);
+	tcase_add_test(send, peer_that_is_gone_is_epipe_without_a_signal);
+	tcase_add_loop_test(send, errors_are_reported, 0, ARRAY_SIZE(errors));
+	tcase_add_loop_test(send, interrupted_calls_are_repeated, 0, 3);
+	suite_add_tcase(suite, receive);
+	suite_add_tcase(suite, send);
+	return suite;
+}
+
+int main(void)
+{
+	return harness_run(make_suite());
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel refuses.
+ */
+#include "config.h"
+
+#include "unit/connection.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static const int errors[] = { ECONNRESET, EPIPE,	ETIMEDOUT, EIO,
+			      ENOTCONN,	  EHOSTUNREACH, EBADF };
+
+static bool told;
+
+static void on_capacity(struct worker_waiter *waiter UNUSED)
+{
+	told = true;
+}
+
+static struct worker_waiter waiter = { .on_capacity = on_capacity };
+
+START_TEST(receive_that_fails)
+{
+	for (int kind = KIND_TCP; kind < KIND_COUNT; kind++) {
+		if (!open_connection((enum kind)kind))
+			continue;
+		deliver("hello");
+		fault_fail(FAULT_RECV, errors[_i]);
+		serve();
+		ck_assert_uint_eq(connections(), 0);
+		expect_reset();
+		ck_assert_int_eq(close(fds[CLIENT]), 0);
+		fds[CLIENT] = -1;
+	}
+	expect_counted(0, 0, 0);
+}
+END_TEST
+
+START_TEST(send_that_fails)
+{
+	for (int kind = KIND_TCP; kind < KIND_COUNT; kind++) {
+		if (!open_connection((enum kind)kind))
+			continue;
+		deliver("hello");
+		fault_fail(FAULT_SEND, errors[_i]);
+		serve();
+		ck_assert_uint_eq(connections(), 0);
+		expect_reset();
+		ck_assert_int_eq(close(fds[CLIENT]), 0);
+		fds[CLIENT] = -1;
+	}
+	expect_counted(0, 0, 0);
+}
+END_TEST
+
+/* These are not the peer's doing: the operator is to hear of it. */
+static const int shortages[] = { EMSGSIZE, ENOBUFS, ENOMEM };
+
+START_TEST(send_that_fails_for_want_of_something_here)
+{
+	open_connection(KIND_RECORDS);
+	deliver("hello");
+	fault_fail(FAULT_SEND, shortages[_i]);
+	serve();
+	ck_assert_uint_eq(connections(), 0);
+	expect_counted(0, 0, 1);
+	expect_reset();
+}
+END_TEST
+
+START_TEST(interrupted_calls_are_repeated)
+{
+	if (!open_connection((enum kind)_i))
+		return;
+	deliver("hello");
+	fault_fail(FAULT_RECV, EINTR);
+	fault_fail(FAULT_RECV, EINTR);
+	fault_fail(FAULT_SEND, EINTR);
+	fault_fail(FAULT_EPOLL_WAIT, EINTR);
+	serve();
+	serve();
+	ck_assert(!fault_is_pending(FAULT_RECV));
+	ck_assert(!fault_is_pending(FAULT_SEND));
+	ck_assert_uint_eq(fd_inq(fds[SERVER]), 0);
+	expect_text(fds[CLIENT], "hello");
+	expect_counted(5, 5, 0);
+}
+END_TEST
+
+START_TEST(nothing_there_after_all)
+{
+	if (!open_connection((enum kind)_i))
+		return;
+	deliver("hello");
+	fault_fail(FAULT_RECV, EAGAIN);
+	serve();
+	expect_counted(0, 0, 0);
+	ck_assert_uint_eq(connections(), 1);
+	ck_assert(list_is_empty(&worker.reactor.ready));
+	fault_renew_edges();
+	serve();
+	expect_text(fds[CLIENT], "hello");
+}
+END_TEST
+
+static const struct {
+	enum fault_call call;
+	int error;
+} open_failures[] = {
+	{ FAULT_MALLOC, ENOMEM },
+	{ FAULT_EPOLL_CTL, ENOSPC },
+	{ FAULT_EPOLL_CTL, ENOMEM },
+};
+
+START_TEST(open_that_fails_ends_the_socket)
+{
+	struct connection_origin origin = { .name = "tcp:7", .tcp = true };
+	int error = open_failures[_i].error;
+
+	open_pair(KIND_TCP);
+	worker_await_capacity(&worker, &waiter);
+	ck_assert(worker_reserve_connection(&worker));
+	fault_fail(open_failures[_i].call, error);
+	ck_assert_int_eq(connection_open(&worker, fds[SERVER], &origin, NULL),
+			 -error);
+	ck_assert_int_eq(lowest_free_fd(), fds[SERVER]);
+	ck_assert_uint_eq(connections(), 0);
+	/* It never was: nobody is told that there is room again. */
+	ck_assert(!told);
+	ck_assert_uint_eq(counted(COUNTER_connections_accepted), 0);
+	ck_assert_uint_eq(counted(COUNTER_connections_closed), 0);
+	expect_fin();
+	list_remove(&waiter.link);
+}
+END_TEST
+
+START_TEST(waiters_are_told_of_every_end)
+{
+	open_connection(KIND_TCP);
+	worker_await_capacity(&worker, &waiter);
+	say_and_expect("hello");
+	ck_assert(!told);
+	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
+	expect_fin();
+	ck_assert(told);
+}
+END_TEST
+
+START_TEST(peer_resets)
+{
+	open_connection(KIND_TCP);
+	say_and_expect("hello");
+	reset_by_client();
+	SERVE_UNTIL(connections() == 0);
+	expect_counted(5, 5, 0);
+}
+END_TEST
+
+/* A peer that is gone without having read answers the echo with a reset. */
+START_TEST(peer_closes_before_it_gets_its_echo)
+{
+	if (!open_connection((enum kind)_i))
+		return;
+	deliver("hello");
+	ck_assert_int_eq(close(fds[CLIENT]), 0);
+	fds[CLIENT] = -1;
+	SERVE_UNTIL(connections() == 0);
+	ck_assert_uint_eq(counted(COUNTER_connections_reset), 0);
+}
+END_TEST
+
+TCase *connection_fault_case(void)
+{
+	TCase *tcase = tcase_create("fault");
+
+	tcase_set_timeout(tcase, TEST_TIMEOUT_SEC);
+	tcase_add_checked_fixture(tcase, connection_setup, connection_teardown);
+	tcase_add_loop_test(tcase, receive_that_fails, 0, ARRAY_SIZE(errors));
+	tcase_add_loop_test(tcase, send_that_fails, 0, ARRAY_SIZE(errors));
+	tcase_add_loop_test(tcase, send_that_fails_for_want_of_something_here,
+			    0, ARRAY_SIZE(shortages));
+	tcase_add_loop_test(tcase, interrupted_calls_are_repeated, 0,
+			    KIND_COUNT);
+	tcase_add_loop_test(tcase, nothing_there_after_all, 0, KIND_COUNT);
+	tcase_add_loop_test(tcase, open_that_fails_ends_the_socket, 0,
+			    ARRAY_SIZE(open_failures));
+	tcase_add_test(tcase, waiters_are_told_of_every_end);
+	tcase_add_test(tcase, peer_resets);
+	tcase_add_loop_test(tcase, peer_closes_before_it_gets_its_echo, 0,
+			    KIND_COUNT);
+	return tcase;
+}

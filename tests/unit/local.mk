@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+# Unit tests.  tests/unit/check_NAME.c is in the first list; further files of it
+# are in a list of its own, what several tests share is in the library.
+
+UNIT_TESTS = \
+	tests/unit/check_address \
+	tests/unit/check_address_parse \
+	tests/unit/check_connection \
+	tests/unit/check_connection_journal \
+	tests/unit/check_datagram \
+	tests/unit/check_datagram_receive \
+	tests/unit/check_datagram_send \
+	tests/unit/check_datagram_unix \
+	tests/unit/check_datagram_wire \
+	tests/unit/check_idle \
+	tests/unit/check_kernel \
+	tests/unit/check_list \
+	tests/unit/check_listener \
+	tests/unit/check_listener_pause \
+	tests/unit/check_log \
+	tests/unit/check_log_journal \
+	tests/unit/check_log_queue \
+	tests/unit/check_log_ring \
+	tests/unit/check_options \
+	tests/unit/check_options_text \
+	tests/unit/check_packet_info \
+	tests/unit/check_privilege \
+	tests/unit/check_reactor \
+	tests/unit/check_report \
+	tests/unit/check_service \
+	tests/unit/check_stats \
+	tests/unit/check_stream \
+	tests/unit/check_units \
+	tests/unit/check_unix_name \
+	tests/unit/check_worker
+
+tests_unit_libharness_a_SOURCES = \
+	tests/unit/await.c tests/unit/await.h \
+	tests/unit/capture.c tests/unit/capture.h \
+	tests/unit/datagram_rig.c tests/unit/datagram_rig.h \
+	tests/unit/faults.c tests/unit/faults.h \
+	tests/unit/harness.c tests/unit/harness.h \
+	tests/unit/injection.h \
+	tests/unit/namespace.c tests/unit/namespace.h \
+	tests/unit/rig.c tests/unit/rig.h \
+	tests/unit/sockets.c tests/unit/sockets.h \
+	tests/unit/wire.c tests/unit/wire.h
+
+tests_unit_check_connection_SOURCES = \
+	tests/unit/check_connection.c tests/unit/connection.h \
+	tests/unit/connection_drain.c \
+	tests/unit/connection_end.c \
+	tests/unit/connection_fault.c \
+	tests/unit/connection_fixture.c \
+	tests/unit/connection_hold.c \
+	tests/unit/connection_log.c \
+	tests/unit/connection_peek.c \
+	tests/unit/connection_random.c \
+	tests/unit/connection_unix.c
+
+tests_unit_check_kernel_SOURCES = \
+	tests/unit/check_kernel.c tests/unit/kernel.h \
+	tests/unit/kernel_address.c \
+	tests/unit/kernel_datagram.c \
+	tests/unit/kernel_descriptor.c \
+	tests/unit/kernel_epoll.c \
+	tests/unit/kernel_exclusive.c \
+	tests/unit/kernel_stream.c \
+	tests/unit/kernel_tcp_end.c \
+	tests/unit/kernel_tcp_listen.c \
+	tests/unit/kernel_tcp_queue.c \
+	tests/unit/kernel_unix.c \
+	tests/unit/kernel_urgent.c
+
+tests_unit_check_reactor_SOURCES = \
+	tests/unit/check_reactor.c tests/unit/reactor.h \
+	tests/unit/reactor_poll.c \
+	tests/unit/reactor_round.c \
+	tests/unit/reactor_source.c \
+	tests/unit/reactor_timer.c
+
+tests_unit_check_worker_SOURCES = \
+	tests/unit/check_worker.c tests/unit/worker.h \
+	tests/unit/worker_capacity.c
+
+# A test that fakes a failing call NAME wraps it; and __NAME_chk, if that is what
+# _FORTIFY_SOURCE makes of the call.
+wrap_faults = -Wl,--wrap=__recv_chk -Wl,--wrap=abort -Wl,--wrap=epoll_create1 \
+	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=eventfd \
+	-Wl,--wrap=malloc -Wl,--wrap=pthread_create -Wl,--wrap=recv \
+	-Wl,--wrap=send
+tests_unit_check_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=if_indextoname
+tests_unit_check_address_parse_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
+	-Wl,--wrap=getaddrinfo
+tests_unit_check_connection_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
+tests_unit_check_connection_journal_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=sd_journal_sendv
+tests_unit_check_datagram_receive_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
+	-Wl,--wrap=malloc -Wl,--wrap=recvmmsg
+tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
+	-Wl,--wrap=recvmmsg -Wl,--wrap=sendmmsg
+tests_unit_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
+	-Wl,--wrap=epoll_ctl -Wl,--wrap=malloc
+tests_unit_check_listener_pause_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
+tests_unit_check_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=poll -Wl,--wrap=write
+tests_unit_check_log_journal_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=sd_journal_sendv
+tests_unit_check_log_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
+tests_unit_check_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
+tests_unit_check_privilege_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getpwnam \
+	-Wl,--wrap=initgroups -Wl,--wrap=setresgid -Wl,--wrap=setresuid
+tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
+tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
+	-Wl,--wrap=service_notify_status
+tests_unit_check_service_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
+tests_unit_check_worker_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
