@@ -54,7 +54,7 @@ void socket_prepare(int fd, const struct socket_identity *identity);
  * Set what an accepted connection does not inherit.  Not needed for TCP proper,
  * which inherits everything.
  */
-void socket_prepare_accepted(int fd);
+void socket_prepare_accepted(int fd, bool records);
 
 /* "tcp", "udp", "unix-seqpacket", "vsock", ... for logs. */
 const char *socket_scheme(const struct socket_identity *identity);

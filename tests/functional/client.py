@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import struct
+import time
 
 from echodtest import LIMIT, readable  # noqa: F401 (for cases)
 
@@ -136,6 +137,18 @@ def fill_all(socks):
             sent[fd] += data[:count]
             assert len(sent[fd]) < ENDLESS, "it takes all and holds all"
     return [bytes(it) for it in sent.values()]
+
+
+def overfill(sock, echod):
+    """Send little by little, until the service cannot send it on: then it
+    holds the last piece, and has left nothing unread."""
+    sent = 0
+    while True:
+        sent += sock.send(bytes(4096))
+        deadline = time.monotonic() + 3 * STUCK
+        while echod.counters()["bytes_sent"] < sent:
+            if time.monotonic() > deadline:
+                return
 
 
 def stalled(echod):

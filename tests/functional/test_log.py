@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import socket
+import time
 
 import client
 from echodtest import Echod, case, main, until
@@ -63,6 +64,20 @@ def quiet():
         echod.stop()
         extra = echod.log.count("\n") - before
         assert extra <= 4, echod.log
+
+
+@case("trouble that goes on is summed up, not told again and again")
+def lasting_trouble():
+    with Echod("-l", "udp:0.0.0.0:0") as echod:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        address = "127.255.255.255", echod.address("udp")[1]
+        begin = time.monotonic()
+        while (elapsed := time.monotonic() - begin) < 3.5:
+            sock.sendto(b"to all", address)
+            echod.read_log(timeout=0.01)
+        told = echod.log.count("datagrams_refused_group")
+        assert 1 <= told <= 1 + elapsed / 10, echod.log
 
 
 @case("--log-level: only what matters as much is written")

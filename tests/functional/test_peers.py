@@ -72,19 +72,40 @@ def fairness():
 @case("10: no descriptor left: no exit, no spinning, served once there is one")
 def descriptors_exhausted():
     with Echod(*TCP) as echod:
-        # Others of its user, or the whole system, may have taken them.
-        resource.prlimit(echod.pid, resource.RLIMIT_NOFILE,
-                         2 * (echod.descriptors() + 20,))
-        _serve_more_than_possible(echod, "accept_starved")
+        _exhaust(echod)
+        served, waiting = _serve_some(echod, "accept_starved")
+        _expect_patience(echod, waiting[0])
+        _serve_by_turns(served, waiting)
+
+
+@case("10: no descriptor left, and then there are more: nobody tells")
+def descriptors_raised():
+    with Echod(*TCP) as echod:
+        before = _exhaust(echod)
+        waiting = _serve_some(echod, "accept_starved")[1]
+        resource.prlimit(echod.pid, resource.RLIMIT_NOFILE, before)
+        for sock in waiting:
+            assert sock.recv(1) == b"x"
 
 
 @case("10: more clients than the limit on descriptors allows")
 def descriptors_limited():
     with Echod(*TCP, descriptors_max=64) as echod:
-        _serve_more_than_possible(echod, "accept_limited")
+        served, waiting = _serve_some(echod, "accept_limited")
+        _expect_patience(echod, waiting[0])
+        _serve_by_turns(served, waiting)
 
 
-def _serve_more_than_possible(echod, counter):
+def _exhaust(echod):
+    """As if others had taken all descriptors but a few; returns the limit."""
+    limit, hard = resource.prlimit(echod.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(echod.pid, resource.RLIMIT_NOFILE,
+                     (echod.descriptors() + 20, hard))
+    return limit, hard
+
+
+def _serve_some(echod, counter):
+    """Clients that were accepted and those that could not be."""
     socks = [client.connect(echod.address("tcp")) for _ in range(80)]
     for sock in socks:
         sock.send(b"x")
@@ -95,12 +116,17 @@ def _serve_more_than_possible(echod, counter):
     waiting = [sock for sock in socks if sock not in served]
     note(f"{len(served)} served, {len(waiting)} waiting")
     assert served and waiting
+    return served, waiting
 
+
+def _expect_patience(echod, sock):
     begin, busy = time.monotonic(), echod.cpu_seconds()
-    assert not client.readable(waiting[0], timeout=0.5), "more room"
+    assert not client.readable(sock, timeout=0.5), "more room than expected"
     busy = echod.cpu_seconds() - busy
     assert busy < (time.monotonic() - begin) / 2, "spins while it waits"
 
+
+def _serve_by_turns(served, waiting):
     for old, new in zip(served, waiting):
         assert old.recv(1) == b"x"
         old.close()
@@ -141,6 +167,15 @@ def ended_with_bytes_outstanding():
         until(lambda: echod.counters()["connections_closed"] == 1, "the end")
         assert client.ending(sock) == "RST"
         client.assert_echo(client.connect(echod.address("tcp")))
+
+
+@case("22: ended with bytes held and none unread: a RST, never a FIN")
+def ended_while_holding():
+    with Echod(*TCP, "--drain-timeout=100ms") as echod:
+        sock = client.connect(echod.address("tcp"), receive_buffer=4096)
+        client.overfill(sock, echod)
+        assert echod.stop() == 0
+        assert client.ending(sock) == "RST"
 
 
 if __name__ == "__main__":

@@ -149,17 +149,27 @@ def small_writes():
         assert delayed < 50 * undelayed
 
 
-@case("20: the small rest of a long message is not delayed")
-def small_rests():
+@case("20: bytes that the service has to send one by one are not delayed")
+def small_replies():
     with Echod(*TCP) as echod:
         sock = client.connect(echod.address("tcp"))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        whole = _median_time(
-            lambda: client.assert_echo(sock, bytes(1 << 20)), 50)
-        rest = _median_time(
-            lambda: client.assert_echo(sock, bytes((1 << 20) + 1)), 50)
-        note(f"{rest * 1e6:.0f} us, without a rest {whole * 1e6:.0f} us")
-        assert rest < 10 * whole
+
+        def together():
+            sock.send(b"abc")
+            client.receive(sock, 3)
+
+        def apart():
+            sock.send(b"a")
+            # No receive goes beyond an urgent byte: two, hence two replies.
+            sock.send(b"b", socket.MSG_OOB)
+            sock.send(b"c")
+            client.receive(sock, 3)
+
+        once = _median_time(together, 100)
+        twice = _median_time(apart, 100)
+        note(f"{twice * 1e6:.0f} us, in one piece {once * 1e6:.0f} us")
+        assert twice < 50 * once
 
 
 @case("IPv6, and a FIN without any data")

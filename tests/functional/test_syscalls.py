@@ -15,15 +15,12 @@ import client
 from echodtest import (Echod, LIMIT, Skip, case, main, note, sanitized,
                        scratch_directory, until)
 
-CONNECTIONS, ECHOES = 50, 20000
-CALLS_PER_ECHO = 2.1
 
-
-def _saturate(address, echoes):
+def _saturate(address, connections, echoes):
     """Keep one request outstanding on every connection."""
     poll = select.epoll()
     socks = {}
-    for _ in range(CONNECTIONS):
+    for _ in range(connections):
         sock = client.connect(address)
         socks[sock.fileno()] = sock
         poll.register(sock, select.EPOLLIN)
@@ -47,8 +44,8 @@ def _calls(path):
             if len(row) >= 5 and re.fullmatch(r"\d+\.\d+", row[0])}
 
 
-@case("at most 2.1 system calls an echo at saturation, 50 connections")
-def calls_per_echo():
+def _measure(connections, echoes):
+    """All system calls of an echod that does `echoes`, for each of them."""
     strace = shutil.which("strace")
     if not strace:
         raise Skip("strace is not installed")
@@ -58,14 +55,24 @@ def calls_per_echo():
     # -D: echod, not strace, is our child.
     wrapper = (strace, "-D", "-f", "-c", "-o", path)
     with Echod("-l", "tcp:127.0.0.1:0", wrapper=wrapper) as echod:
-        echoes = _saturate(echod.address("tcp"), ECHOES)
+        echoes = _saturate(echod.address("tcp"), connections, echoes)
     calls = until(lambda: os.path.exists(path) and
                   "total" in (found := _calls(path)) and found,
                   "the summary of strace")
     note(f"{echoes} echoes, {calls}")
     per_echo = calls["total"] / echoes
     note(f"{per_echo:.3f} calls an echo")
-    assert per_echo <= CALLS_PER_ECHO
+    return per_echo
+
+
+@case("at most 2.1 system calls an echo at saturation, 50 connections")
+def saturated():
+    assert _measure(connections=50, echoes=20000) <= 2.1
+
+
+@case("3 system calls an echo, and one now and then, with one connection")
+def alone():
+    assert _measure(connections=1, echoes=5000) <= 3.3
 
 
 if __name__ == "__main__":

@@ -211,5 +211,15 @@ def never_reads():
         client.assert_echo(other, bytes(1 << 20))
 
 
+@case("22: unix: ended with bytes held: a reset, never a plain end")
+def ended_while_holding():
+    for fill in (client.overfill, lambda sock, _: client.fill(sock)):
+        with Echod("-l", "unix:" + _abstract("s"), *QUICK) as echod:
+            sock = client.connect(echod.address("unix"))
+            fill(sock, echod)
+            assert echod.stop() == 0
+            assert client.ending(sock) == "RST"
+
+
 if __name__ == "__main__":
     main()
