@@ -52,7 +52,7 @@ void socket_prepare(int fd, const struct socket_identity *identity);
 
 /*
  * Set what an accepted connection does not inherit.  Not needed for TCP proper,
- * which inherits everything.
+ * which inherits everything.  `records`: it is a seqpacket.
  */
 void socket_prepare_accepted(int fd, bool records);
 
