@@ -6,6 +6,8 @@
 
 FUZZ_TESTS = \
 	tests/fuzz/fuzz_address \
+	tests/fuzz/fuzz_environment \
+	tests/fuzz/fuzz_options \
 	tests/fuzz/fuzz_units
 
 FUNCTIONAL_TESTS = \
@@ -56,6 +58,9 @@ endif
 
 tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
+tests_fuzz_fuzz_environment_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=sd_journal_sendv -Wl,--wrap=write
+tests_fuzz_fuzz_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 
 check-is-missing:
 	@echo "make check needs Check >= 0.15 (Debian: check); install it and" \

@@ -20,11 +20,6 @@
  */
 #define FREE_PORT_ATTEMPTS 64
 
-static int intake_next_worker(struct intake *intake)
-{
-	return intake->next_worker++ % intake->workers;
-}
-
 static void intake_label(struct intake_socket *socket)
 {
 	const char *scheme = socket_scheme(&socket->identity);
@@ -36,6 +31,22 @@ static void intake_label(struct intake_socket *socket)
 	else
 		snprintf(socket->label, sizeof(socket->label), "%.20s:%.480s",
 			 scheme, address);
+}
+
+/*
+ * Sockets of one address go to the workers in turn, so that a unit which lists
+ * each of its addresses once per worker gets them spread.
+ */
+static int intake_next_worker(struct intake *intake,
+			      const struct intake_socket *socket)
+{
+	for (size_t i = (size_t)(socket - intake->sockets); i > 0; i--) {
+		const struct intake_socket *other = &intake->sockets[i - 1];
+
+		if (strcmp(other->label, socket->label) == 0)
+			return (other->worker + 1) % intake->workers;
+	}
+	return intake->next_worker++ % intake->workers;
 }
 
 /* Consumes fd, unless it fails: 0 or -ENOMEM. */
@@ -59,6 +70,8 @@ static int intake_add(struct intake *intake, int fd,
 	};
 	socket_prepare(fd, identity);
 	intake_label(socket);
+	if (worker == INTAKE_ONE_WORKER)
+		socket->worker = intake_next_worker(intake, socket);
 	return 0;
 }
 
@@ -73,7 +86,7 @@ static int intake_take(struct intake *intake,
 		error = intake_add(intake, passed->fd, &identity, true,
 				   identity.kind == SOCKET_LISTENER
 					   ? INTAKE_EVERY_WORKER
-					   : intake_next_worker(intake));
+					   : INTAKE_ONE_WORKER);
 	if (error < 0)
 		log_message(LOG_ERR, MESSAGE_FAILED,
 			    "descriptor %d (%.100s), which was passed in, %s "
@@ -160,7 +173,7 @@ static int intake_bind_one(struct intake *intake,
 	error = socket_identify(fd, &identity, &reason);
 	if (error == 0 && worker == INTAKE_EVERY_WORKER &&
 	    identity.kind == SOCKET_DATAGRAM)
-		worker = intake_next_worker(intake);
+		worker = INTAKE_ONE_WORKER;
 	if (error == 0)
 		error = intake_add(intake, fd, &identity, false, worker);
 	if (error < 0)

@@ -18,6 +18,7 @@
 #include <stddef.h>
 
 #define INTAKE_EVERY_WORKER (-1)
+#define INTAKE_ONE_WORKER   (-2) /* asks for the one whose turn it is */
 
 struct intake_socket {
 	int fd;	    /* owned */

@@ -93,12 +93,14 @@ uint64_t log_dropped(void)
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
 	struct stat status;
+	char ours[64];
 
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
-	       status.st_ino == inode;
+	if (!stream || fstat(STDERR_FILENO, &status) < 0)
+		return false;
+	snprintf(ours, sizeof(ours), "%ju:%ju", (uintmax_t)status.st_dev,
+		 (uintmax_t)status.st_ino);
+	return strcmp(stream, ours) == 0;
 }
 
 /* Write all, also to a descriptor that somebody else made non-blocking. */
@@ -278,10 +280,10 @@ static void entry_add(struct log_entry *entry, size_t limit, const char *name,
 	int head = snprintf(place, room, "%s=", name);
 	int value;
 
-	if ((size_t)head >= room)
+	if (head < 0 || (size_t)head >= room)
 		return;
 	value = vsnprintf(place + head, room - (size_t)head, format, arguments);
-	if (value < 0 || (size_t)(head + value) >= room)
+	if (value < 0 || (size_t)value >= room - (size_t)head)
 		return;
 	entry->length = (uint16_t)(entry->length + head + value + 1);
 }

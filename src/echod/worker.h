@@ -26,7 +26,7 @@
  * It also takes the longest seqpacket record that a default send buffer
  * (net.core.wmem_default, 208 KiB) lets through.
  */
-#define WORKER_SCRATCH_SIZE (256 * 1024)
+#define WORKER_SCRATCH_SIZE ((size_t)256 * 1024)
 
 /* What all workers have in common; constant but for the count. */
 struct worker_policy {

@@ -7,12 +7,11 @@ fails a case instead of hanging it.
 
 import random
 import select
-import signal
 import socket
 import struct
 import time
 
-from echodtest import LIMIT, readable  # noqa: F401 (for cases)
+from daemon import LIMIT
 
 CHUNK = 262144
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -154,10 +153,10 @@ def overfill(sock, echod):
 def stalled(echod):
     """A connection of which the service will soon hold more than it can send.
     Filled while it is stopped: its clock runs only when all has been sent."""
-    echod.signal(signal.SIGSTOP)
+    echod.pause()
     sock = connect(echod.address("tcp"))
     fill(sock)
-    echod.signal(signal.SIGCONT)
+    echod.resume()
     return sock
 
 

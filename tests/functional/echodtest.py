@@ -3,19 +3,10 @@
 
 A test file registers functions with @case and ends with main().  Each case has
 a process of its own, as an ordinary user even when root starts the tests, so
-that nothing it does (limits, namespaces, descriptors) outlives it.  Echod is
-one running daemon: `with Echod("-l", "tcp:127.0.0.1:0") as echod:`.
-
-$ECHOD names the daemon (default: ../../build/echod).  ECHOD_TEST_KEEP_USER=1
-leaves root root, for builds that must write files at exit (coverage).
+that nothing it does (limits, namespaces, descriptors) outlives it.
 """
 
-import ctypes
-import fcntl
 import os
-import re
-import resource
-import select
 import shutil
 import signal
 import sys
@@ -23,28 +14,13 @@ import tempfile
 import time
 import traceback
 
-LIMIT = 30.0  # seconds: ends a hung wait; nothing is measured against it
-CASE_LIMIT = 120
-NOBODY = 65534
+import daemon
+
+CASE_LIMIT = 120  # seconds: ends a hung case
 SKIPPED = 77
-KEEP_USER = os.environ.get("ECHOD_TEST_KEEP_USER") == "1"
-BINARY = os.environ.get("ECHOD") or os.path.join(
-    os.path.dirname(os.path.abspath(__file__)), "../../build/echod")
-
-# What a service manager sets: never inherited from whoever runs the tests.
-MANAGER_VARIABLES = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
-                     "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
-                     "JOURNAL_STREAM")
-
-# The line that answers SIGUSR1.
-COUNTERS = re.compile(r"^echod: .*connections_accepted\b", re.M)
-
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_LAST = 24, 1, 40
 
 _cases = []
-_started = []
 _scratch = []
-_binary = None
 
 
 class Skip(Exception):
@@ -66,20 +42,9 @@ def note(text):
         print("#", line)
 
 
-def readable(*files, timeout=0.0):
-    """Those of the files that have something to read, or their end; unlike
-    select(), for any number of them."""
-    poll = select.poll()
-    by_number = {}
-    for file in files:
-        poll.register(file, select.POLLIN)
-        by_number[file if isinstance(file, int) else file.fileno()] = file
-    return [by_number[fd] for fd, _ in poll.poll(timeout * 1000)]
-
-
 def until(condition, what):
     """Await a condition that nothing announces; returns its value."""
-    deadline = time.monotonic() + LIMIT
+    deadline = time.monotonic() + daemon.LIMIT
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited in vain: {what}")
@@ -95,231 +60,10 @@ def scratch_directory():
     return path
 
 
-def sanitized():
-    """Whether the daemon is instrumented: its memory and calls say nothing."""
-    with open(os.dup(_binary), "rb") as binary:
-        binary.seek(0)
-        content = binary.read()
-    return b"__asan_init" in content or b"__tsan_init" in content
-
-
-def become_ordinary():
-    """Give root up for good.  Where there is no other user to become (a user
-    namespace), or it is to be kept, at least all its privileges go."""
-    if os.geteuid() != 0:
-        return
-    try:
-        if KEEP_USER:
-            raise PermissionError
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
-    except OSError:
-        prctl = ctypes.CDLL(None).prctl
-        for capability in range(CAP_LAST + 1):
-            if capability != CAP_DAC_OVERRIDE:
-                prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-
-
-class Echod:
-    """One echod process; leaving the `with` block ends it, and expects that it
-    ends well."""
-
-    def __init__(self, *arguments, sockets=(), names=None, environment=None,
-                 descriptors_max=None, keep_root=False, wrapper=(),
-                 ready=True):
-        self.status = None
-        self.log = ""
-        self._arguments = ["echod", *arguments]
-        self._sockets = [s if isinstance(s, int) else s.fileno()
-                         for s in sockets]
-        self._environment = dict(environment or {})
-        if names:
-            self._environment["LISTEN_FDNAMES"] = ":".join(names)
-        self._descriptors_max = descriptors_max
-        self._keep_root = keep_root
-        self._wrapper = list(wrapper)
-        self._stdout, stdout = os.pipe()
-        self.stderr, stderr = os.pipe()
-        sys.stdout.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            self._become_echod(stdout, stderr)
-        os.close(stdout)
-        os.close(stderr)
-        os.set_blocking(self.stderr, False)
-        self._pidfd = os.pidfd_open(self.pid)
-        _started.append(self)
-        if ready:
-            self.await_line(r"^echod: ready\b")
-
-    def _become_echod(self, stdout, stderr):
-        """In the child: what a service manager does between fork and exec."""
-        try:
-            high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 200)
-                    for fd in (_binary, stdout, stderr, *self._sockets)]
-            os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-            for number, fd in enumerate(high[1:]):
-                os.dup2(fd, number + 1)
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-            signal.alarm(0)
-            if self._descriptors_max:
-                resource.setrlimit(resource.RLIMIT_NOFILE,
-                                   (self._descriptors_max,) * 2)
-            if not self._keep_root:
-                become_ordinary()
-            self._exec(high[0])
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(126)
-
-    def _exec(self, binary):
-        environment = {name: value for name, value in os.environ.items()
-                       if name not in MANAGER_VARIABLES}
-        if self._sockets:
-            environment["LISTEN_FDS"] = str(len(self._sockets))
-            environment["LISTEN_PID"] = str(os.getpid())
-        environment.update(self._environment)
-        if self._wrapper:
-            os.set_inheritable(binary, True)
-            command = [*self._wrapper, f"/proc/self/fd/{binary}"]
-            os.execvpe(command[0], command + self._arguments[1:], environment)
-        # By descriptor: the path may lead through directories of root's.
-        os.execve(binary, self._arguments, environment)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        try:
-            if kind is None and self.status is None:
-                status = self.stop()
-                assert status == 0, f"SIGTERM: exit status {status}"
-        finally:
-            self.kill()
-
-    # Its log
-
-    def read_log(self, timeout=0.0):
-        """Take in what it wrote; False once it can write no more."""
-        if not readable(self.stderr, timeout=timeout):
-            return True
-        text = os.read(self.stderr, 65536)
-        self.log += text.decode(errors="replace")
-        return bool(text)
-
-    def await_line(self, pattern, after=0):
-        """Await a line of the log; returns the match.  `after` is a position
-        in .log, to see only what came later."""
-        deadline = time.monotonic() + LIMIT
-        opened = True
-        while not (match := re.compile(pattern + r".*\n", re.M).search(
-                self.log, after)):
-            if not opened:
-                raise AssertionError(
-                    f"echod ended ({self.wait()}) without saying {pattern!r}")
-            if time.monotonic() > deadline:
-                raise AssertionError(f"echod does not say {pattern!r}")
-            opened = self.read_log(timeout=0.1)
-        return match
-
-    def addresses(self, scheme):
-        """Where it listens: (host, port) pairs, or names of Unix sockets."""
-        found = re.findall(rf"^echod: listening on {scheme}:(\S+)", self.log,
-                           re.M)
-        return [_address(text) for text in found]
-
-    def address(self, scheme):
-        return self.addresses(scheme)[0]
-
-    def counters(self):
-        """The counters that it logs on SIGUSR1."""
-        self.read_log()
-        after = len(self.log)
-        self.signal(signal.SIGUSR1)
-        line = self.await_line(COUNTERS.pattern, after)
-        return {name: int(value) for name, value
-                in re.findall(r"\b([a-z_]+)[=: ]+(\d+)", line.group(0))}
-
-    # Its life
-
-    def signal(self, number):
-        signal.pidfd_send_signal(self._pidfd, number)
-
-    def running(self):
-        return not readable(self._pidfd)
-
-    def wait(self):
-        """Await its end; the exit status, or -N when signal N ended it."""
-        deadline = time.monotonic() + LIMIT
-        open_files = [self._pidfd, self.stderr]
-        while self._pidfd not in (ready := readable(*open_files, timeout=1)):
-            if time.monotonic() > deadline:
-                raise AssertionError("echod does not end")
-            if ready and not self.read_log():
-                open_files.remove(self.stderr)
-        if self.status is None:
-            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        while readable(self.stderr) and self.read_log():
-            pass
-        return self.status
-
-    def stop(self):
-        self.signal(signal.SIGTERM)
-        return self.wait()
-
-    def output(self):
-        """What it wrote on standard output; to be asked after its end."""
-        return os.read(self._stdout, 65536).decode()
-
-    def kill(self):
-        if self.status is None:
-            self.signal(signal.SIGKILL)
-            self.wait()
-
-    # What it uses
-
-    def _proc(self, name):
-        with open(f"/proc/{self.pid}/{name}", encoding="utf-8") as file:
-            return file.read()
-
-    def resident(self):
-        """Resident memory in bytes, page by page: exact at any moment."""
-        return 1024 * int(re.search(r"^Rss:\s+(\d+) kB",
-                                    self._proc("smaps_rollup"), re.M)[1])
-
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
-
-    def threads(self):
-        return sorted(int(name) for name in os.listdir(
-            f"/proc/{self.pid}/task"))
-
-    def cpu_seconds(self):
-        fields = self._proc("stat").rpartition(")")[2].split()
-        return ((int(fields[11]) + int(fields[12])) /
-                os.sysconf("SC_CLK_TCK"))
-
-    def user_ids(self):
-        """Real, effective, saved and file system user."""
-        return [int(word) for word in re.search(
-            r"^Uid:(.*)$", self._proc("status"), re.M)[1].split()]
-
-
-def _address(text):
-    if text.startswith("@"):
-        return "\0" + text[1:]
-    if text.startswith("/"):
-        return text
-    host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
 def _without_repetition(log):
     """The lines of a log, but of the counters only the last."""
     lines = log.splitlines()
-    counters = [line for line in lines if COUNTERS.match(line)]
+    counters = [line for line in lines if daemon.COUNTERS.match(line)]
     return [line for line in lines
             if line not in counters or line is counters[-1]]
 
@@ -333,8 +77,8 @@ def _case_process(function, keep_root, reason):
     signal.signal(signal.SIGALRM, _expire)
     signal.alarm(CASE_LIMIT)
     try:
-        if not keep_root and not KEEP_USER:
-            become_ordinary()
+        if not keep_root and not daemon.KEEP_USER:
+            daemon.become_ordinary()
         function()
         return 0
     except Skip as skip:
@@ -342,15 +86,15 @@ def _case_process(function, keep_root, reason):
         return SKIPPED
     except BaseException:
         note(traceback.format_exc())
-        for echod in _started:
+        for echod in daemon.started:
             echod.read_log()
-            note(f"what process {echod.pid} ({' '.join(echod._arguments)}; "
+            note(f"what process {echod.pid} ({' '.join(echod.arguments)}; "
                  f"exit status {echod.status}) wrote:")
             note("\n".join("  " + line for line in
                            _without_repetition(echod.log)[-40:]))
         return 1
     finally:
-        for echod in _started:
+        for echod in daemon.started:
             echod.kill()
         for path in _scratch:
             shutil.rmtree(path, ignore_errors=True)
@@ -379,8 +123,6 @@ def _run_case(function, keep_root):
 
 def main():
     """Run all cases, or those whose names contain one of the arguments."""
-    global _binary
-    _binary = os.open(BINARY, os.O_RDONLY | os.O_CLOEXEC)
     words = sys.argv[1:]
     cases = [it for it in _cases
              if not words or any(word in it[0] for word in words)]

@@ -5,7 +5,7 @@ import select
 import socket
 import time
 
-from echodtest import LIMIT
+from daemon import LIMIT
 
 
 class ServiceManager:

@@ -8,7 +8,8 @@ import socket
 
 import client
 import netspace
-from echodtest import Echod, Skip, case, main, scratch_directory
+from daemon import Echod, LIMIT
+from echodtest import case, main, scratch_directory, Skip
 
 STREAM, DGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
 SEQPACKET = socket.SOCK_SEQPACKET
@@ -98,7 +99,7 @@ def connected():
 @case("one connected unix seqpacket socket (Accept=yes)")
 def connected_seqpacket():
     ours, theirs = socket.socketpair(socket.AF_UNIX, SEQPACKET)
-    ours.settimeout(client.LIMIT)
+    ours.settimeout(LIMIT)
     with Echod(sockets=[theirs]) as echod:
         theirs.close()
         client.assert_echo(ours)

@@ -3,12 +3,12 @@
 """Replies leave from the address that was asked; what nobody should have sent
 is not answered."""
 
-import signal
 import socket
 
 import client
 import netspace
-from echodtest import Echod, case, main, note
+from daemon import Echod, LIMIT, readable
+from echodtest import case, main, note
 
 ANY = ("-l", "udp:*:0")
 ANY4 = ("-l", "udp:0.0.0.0:0")
@@ -68,7 +68,7 @@ def broadcast():
         port = echod.address("udp")[1]
         with neighbour:
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            sock.settimeout(client.LIMIT)
+            sock.settimeout(LIMIT)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             netspace.ip("route", "add", "default", "dev", "there")
             for host in ("10.7.0.255", "255.255.255.255", "224.0.0.1"):
@@ -79,7 +79,7 @@ def broadcast():
         note(refused)
         # The kernel itself may withhold multicast that nobody joined.
         assert refused["datagrams_refused_group"] in (2, 3)
-        assert not client.readable(sock)
+        assert not readable(sock)
 
 
 @case("4: multicast over IPv6 is not answered", keep_root=True)
@@ -90,12 +90,12 @@ def multicast6():
         port = echod.address("udp")[1]
         with neighbour:
             sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-            sock.settimeout(client.LIMIT)
+            sock.settimeout(LIMIT)
             scope = socket.if_nametoindex("there")
             sock.sendto(b"to all", ("ff02::1", port, 0, scope))
             sock.sendto(b"to one", ("fe80::1", port, 0, scope))
         assert sock.recv(100) == b"to one"
-        assert not client.readable(sock)
+        assert not readable(sock)
 
 
 @case("5: a datagram from source port 0 is dropped and counted",
@@ -123,7 +123,7 @@ def own_port():
         client.assert_echo(client.datagrams(address))
         echo.send(b"I am an echo service, too")
         client.assert_echo(client.datagrams(address))
-        assert not client.readable(echo), "two services would echo for ever"
+        assert not readable(echo), "two services would echo for ever"
         assert sum(_refused(echod).values()) == 1, _refused(echod)
 
 
@@ -136,7 +136,7 @@ def privileged_port():
             sock = client.datagrams(address, source=("127.0.0.1", port))
             sock.send(b"I am another service")
         client.assert_echo(client.datagrams(address, ("127.0.0.1", 1024)))
-        assert not client.readable(sock)
+        assert not readable(sock)
         assert sum(_refused(echod).values()) == 5, _refused(echod)
 
 
@@ -151,14 +151,14 @@ def unsendable_replies():
         with neighbour:
             good = client.datagrams(address, source=("fd07::2", 0))
             bad = client.datagrams(address, source=("fd07::22", 0))
-        echod.signal(signal.SIGSTOP)
+        echod.pause()
         for number in range(30):
             (bad if number % 3 else good).send(b"%d" % number)
-        echod.signal(signal.SIGCONT)
+        echod.resume()
         for number in range(0, 30, 3):
             client.same(good.recv(100), b"%d" % number)
         client.assert_echo(good)
-        assert not client.readable(bad)
+        assert not readable(bad)
         assert echod.counters()["datagrams_unsent"] == 20, echod.counters()
 
 

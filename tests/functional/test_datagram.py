@@ -3,11 +3,11 @@
 """A datagram comes back as it was, once, or it is counted."""
 
 import re
-import signal
 import socket
 
 import client
-from echodtest import Echod, case, main, note, until
+from daemon import Echod, readable
+from echodtest import case, main, note, until
 
 UDP = ("-l", "udp:127.0.0.1:0")
 UDP6 = ("-l", "udp:[::1]:0")
@@ -52,12 +52,12 @@ def burst():
     with Echod(*UDP) as echod:
         socks = [client.datagrams(echod.address("udp")) for _ in range(10)]
         # Stopped, so that it finds all of them in one batch.
-        echod.signal(signal.SIGSTOP)
+        echod.pause()
         for number in range(10):
             for seed, sock in enumerate(socks):
                 sock.send(client.pattern(100 * (number % 3 + 1),
                                          seed * 10 + number))
-        echod.signal(signal.SIGCONT)
+        echod.resume()
         for seed, sock in enumerate(socks):
             for number in range(10):
                 wanted = client.pattern(100 * (number % 3 + 1),
@@ -86,15 +86,15 @@ def overflow():
     with Echod(*UDP) as echod:
         sock = client.datagrams(echod.address("udp"))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-        echod.signal(signal.SIGSTOP)
+        echod.pause()
         for number in range(count):
             sock.send(b"%06d" % number)
-        echod.signal(signal.SIGCONT)
+        echod.resume()
         until(lambda: _accounted(echod.counters()) == count,
               "every datagram received or counted as lost")
         assert echod.counters()["datagrams_overflowed"] > 0
         got = []
-        while client.readable(sock):
+        while readable(sock):
             got.append(int(sock.recv(100)))
         note(f"{len(got)} of {count} came back")
         assert got and got == sorted(set(got)), "doubled or reordered"
@@ -109,13 +109,13 @@ def port_unreachable():
     with Echod(*UDP) as echod:
         steady = client.datagrams(echod.address("udp"))
         for _ in range(50):
-            echod.signal(signal.SIGSTOP)
+            echod.pause()
             for _ in range(3):
                 gone = client.datagrams(echod.address("udp"))
                 gone.send(b"nobody waits for the answer")
                 gone.close()
             steady.send(b"I do")
-            echod.signal(signal.SIGCONT)
+            echod.resume()
             client.same(steady.recv(100), b"I do")
         client.assert_echo(steady)
 

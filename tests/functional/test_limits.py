@@ -5,7 +5,8 @@
 import time
 
 import client
-from echodtest import Echod, case, main, note, sanitized, until
+from daemon import Echod, readable, sanitized
+from echodtest import case, main, note, until
 
 TCP = ("-l", "tcp:127.0.0.1:0")
 QUICK = ("--drain-timeout=100ms",)
@@ -25,7 +26,7 @@ def max_connections():
         client.assert_echo(socks[0])
         assert echod.counters()["connections_accepted"] == 3
         for old, new in zip(socks, waiting):
-            assert not client.readable(new), "served above the limit"
+            assert not readable(new), "served above the limit"
             old.close()
             assert new.recv(1) == b"x"
 
@@ -38,8 +39,7 @@ def max_connections_workers():
             sock.send(b"x")
         served = 0
         while socks:
-            until(lambda: any(map(client.readable, socks)), "a service")
-            ready = [sock for sock in socks if client.readable(sock)]
+            ready = until(lambda: readable(*socks), "a service")
             counters = echod.counters()
             assert (counters["connections_accepted"] -
                     counters["connections_closed"]) <= 4, counters
@@ -113,7 +113,7 @@ def _stays_active(address, timeout):
                 return False
             last = now
             client.assert_echo(sock)
-            client.readable(sock, timeout=timeout / 10)
+            readable(sock, timeout=timeout / 10)
     except (ConnectionError, AssertionError):
         if time.monotonic() - last < timeout / 2:
             raise

@@ -9,7 +9,8 @@ import socket
 import time
 
 import client
-from echodtest import Echod, case, main, until
+from daemon import Echod
+from echodtest import case, main, until
 
 TCP = ("-l", "tcp:127.0.0.1:0")
 

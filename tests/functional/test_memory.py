@@ -5,7 +5,8 @@
 import resource
 
 import client
-from echodtest import Echod, Skip, case, main, note, sanitized
+from daemon import Echod, sanitized
+from echodtest import case, main, note, Skip
 
 FEW, MANY = 1000, 15000
 BYTES_PER_CONNECTION = 128

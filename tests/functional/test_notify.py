@@ -8,7 +8,8 @@ import signal
 import time
 
 import client
-from echodtest import Echod, Skip, case, main, note
+from daemon import Echod
+from echodtest import case, main, note, Skip
 from manager import ServiceManager
 
 LISTEN = ("-l", "127.0.0.1:0")

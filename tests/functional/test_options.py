@@ -8,7 +8,8 @@ import socket
 
 import client
 import netspace
-from echodtest import Echod, KEEP_USER, Skip, case, main, scratch_directory
+from daemon import Echod, KEEP_USER, LIMIT
+from echodtest import case, main, scratch_directory, Skip
 
 VMADDR_CID_LOCAL = 1
 
@@ -152,13 +153,14 @@ def user():
     if os.geteuid() != 0:
         raise Skip("not root")
     netspace.isolate()
+    os.setgroups([0, 1])  # which it must not keep
     with Echod("--user=nobody", keep_root=True) as echod:
         nobody = echod.user_ids()[0]
         assert nobody != 0 and echod.user_ids() == 4 * [nobody]
         for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-            assert re.search(rf"^{name}:\s+0+$", echod._proc("status"), re.M)
-        groups = re.search(r"^Groups:(.*)$", echod._proc("status"), re.M)[1]
-        assert "0" not in groups.split(), groups
+            assert re.search(rf"^{name}:\s+0+$", echod.proc("status"), re.M)
+        groups = re.search(r"^Groups:(.*)$", echod.proc("status"), re.M)[1]
+        assert not {"0", "1"} & set(groups.split()), groups
         client.assert_echo(client.connect(("127.0.0.1", 7)))
 
 
@@ -201,7 +203,7 @@ def vsock():
     with Echod("-l", "vsock:1:0") as echod:
         port = int(re.search(r"listening on vsock:1:(\d+)", echod.log)[1])
         sock = socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
-        sock.settimeout(client.LIMIT)
+        sock.settimeout(LIMIT)
         sock.connect((VMADDR_CID_LOCAL, port))
         client.assert_echo(sock, client.pattern(1 << 20))
 
@@ -214,7 +216,7 @@ def mptcp():
     except OSError as error:
         raise Skip(f"no MPTCP: {error}") from error
     with Echod("-l", "mptcp:127.0.0.1:0") as echod:
-        sock.settimeout(client.LIMIT)
+        sock.settimeout(LIMIT)
         sock.connect(echod.address("mptcp"))
         client.assert_echo(sock, client.pattern(1 << 20))
         sock.shutdown(socket.SHUT_WR)

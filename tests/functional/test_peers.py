@@ -9,7 +9,8 @@ import statistics
 import time
 
 import client
-from echodtest import Echod, case, main, note, sanitized, until
+from daemon import Echod, readable, sanitized
+from echodtest import case, main, note, until
 
 TCP = ("-l", "tcp:127.0.0.1:0")
 # A stalled peer is reset at the end of a case: soon, please.
@@ -82,9 +83,9 @@ def descriptors_exhausted():
 def descriptors_raised():
     with Echod(*TCP) as echod:
         before = _exhaust(echod)
-        waiting = _serve_some(echod, "accept_starved")[1]
+        served, waiting = _serve_some(echod, "accept_starved")
         resource.prlimit(echod.pid, resource.RLIMIT_NOFILE, before)
-        for sock in waiting:
+        for sock in served + waiting:
             assert sock.recv(1) == b"x"
 
 
@@ -111,7 +112,7 @@ def _serve_some(echod, counter):
         sock.send(b"x")
     until(lambda: echod.counters()[counter] > 0, "exhaustion")
     count = echod.counters()["connections_accepted"]
-    served = until(lambda: len(found := client.readable(*socks)) == count and
+    served = until(lambda: len(found := readable(*socks)) == count and
                    found, "an echo for each that was accepted")
     waiting = [sock for sock in socks if sock not in served]
     note(f"{len(served)} served, {len(waiting)} waiting")
@@ -121,7 +122,7 @@ def _serve_some(echod, counter):
 
 def _expect_patience(echod, sock):
     begin, busy = time.monotonic(), echod.cpu_seconds()
-    assert not client.readable(sock, timeout=0.5), "more room than expected"
+    assert not readable(sock, timeout=0.5), "more room than expected"
     busy = echod.cpu_seconds() - busy
     assert busy < (time.monotonic() - begin) / 2, "spins while it waits"
 

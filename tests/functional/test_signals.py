@@ -6,7 +6,8 @@ import signal
 import socket
 
 import client
-from echodtest import Echod, case, main, until
+from daemon import Echod, readable
+from echodtest import case, main, until
 
 LISTEN = ("-l", "127.0.0.1:0")
 
@@ -19,12 +20,12 @@ def drain_received():
         datagram = client.datagrams(echod.address("udp"))
         for sock in socks:
             client.assert_echo(sock)
-        echod.signal(signal.SIGSTOP)  # so that all of it waits at the signal
+        echod.pause()  # so that all of it waits at the signal
         for sock in socks:
             sock.sendall(data)
         datagram.send(b"waiting, too")
         echod.signal(signal.SIGTERM)
-        echod.signal(signal.SIGCONT)
+        echod.resume()
         for sock in socks:
             client.same(client.receive_all(sock), data)
         client.same(datagram.recv(100), b"waiting, too")
@@ -99,7 +100,7 @@ def _refuses(address):
     try:
         sock = client.connect(address)
         sock.send(b"x")
-        return not client.readable(sock, timeout=1) or sock.recv(1) == b""
+        return not readable(sock, timeout=1) or sock.recv(1) == b""
     except ConnectionError:
         return True
 

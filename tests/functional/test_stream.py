@@ -9,7 +9,8 @@ import time
 
 import client
 import netspace
-from echodtest import Echod, case, main, note
+from daemon import Echod, readable
+from echodtest import case, main, note
 
 TCP = ("-l", "tcp:127.0.0.1:0")
 MEGABYTE = 1000 * 1000
@@ -89,7 +90,7 @@ class Trickle:
             self.sent += self.sock.send(piece, socket.MSG_DONTWAIT)
 
     def _receive(self, size):
-        if client.readable(self.sock):
+        if readable(self.sock):
             piece = self.sock.recv(size)
             assert piece, f"ended after {len(self.got)} bytes"
             self.got += piece

@@ -12,8 +12,8 @@ import select
 import shutil
 
 import client
-from echodtest import (Echod, LIMIT, Skip, case, main, note, sanitized,
-                       scratch_directory, until)
+from daemon import Echod, LIMIT, sanitized
+from echodtest import case, main, note, scratch_directory, Skip, until
 
 
 def _saturate(address, connections, echoes):

@@ -9,7 +9,8 @@ import socket
 import stat
 
 import client
-from echodtest import Echod, case, main, scratch_directory, until
+from daemon import Echod, LIMIT, readable
+from echodtest import case, main, scratch_directory, until
 
 QUICK = ("--drain-timeout=100ms",)
 
@@ -56,7 +57,7 @@ def late_reader():
                 sent += 1
         except BlockingIOError:
             pass  # its queue is full, and so is that of the service
-        late.settimeout(client.LIMIT)
+        late.settimeout(LIMIT)
         first = int(late.recv(100))
         got = [first]
         until(lambda: _idle(echod, late, got), "all answers")
@@ -70,12 +71,12 @@ def late_reader():
 
 def _idle(echod, sock, got):
     """Read what there is; true when the service has dealt with all."""
-    while client.readable(sock):
+    while readable(sock):
         got.append(int(sock.recv(100)))
     counters = echod.counters()
     return (counters["datagrams_received"] ==
             counters["datagrams_sent"] + counters["datagrams_unsent"] and
-            not client.readable(sock))
+            not readable(sock))
 
 
 @case("19: a unix datagram without a return address is counted")
@@ -113,7 +114,7 @@ def seqpacket_late_reader():
                 sent += 1
         except TimeoutError:
             pass  # nothing more fits
-        sock.settimeout(client.LIMIT)
+        sock.settimeout(LIMIT)
         for number in range(sent):
             client.same(sock.recv(100000),
                         client.pattern(5000 + number, number))
@@ -145,7 +146,7 @@ def passed_descriptors():
                 pipe = _pass_descriptors(sock, b"take these")
                 client.same(sock.recv(100), b"take these")
                 # End of file: nobody holds the other end any more.
-                assert client.readable(pipe, timeout=client.LIMIT), scheme
+                assert readable(pipe, timeout=LIMIT), scheme
                 assert os.read(pipe, 1) == b""
                 os.close(pipe)
             assert echod.descriptors() == before

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The manual knows each option that --help knows, with its letter, argument and
-# default, and no other; and it is correct mdoc.
+# default, and no other; it knows each counter and each message id, which the
+# journal's catalog explains; and it is correct mdoc.
 . "$(dirname "$0")/tap.sh"
 : "${ECHOD:=$top_builddir/echod}"
 manual=man/echod.8
@@ -101,6 +102,40 @@ fits_a_terminal() {
 	! "$ECHOD" --help | grep -nE '.{81}'
 }
 
+counters() {
+	sed -n 's/^[[:space:]]*X(\([a-z_]*\), \(true\|false\),.*/\1 \2/p' \
+		src/echod/stats.h
+}
+
+# Each by its name, and with a star if it is trouble.
+counters_are_told() {
+	counters | while read -r name trouble; do
+		star=
+		[ "$trouble" = false ] || star=' No \*'
+		grep -q "^\.It Sy \(.* , \)\?$name\( , .*\)\?$star\$" \
+			"$manual" || echo "$manual does not have $name"
+	done >"$scratch/counters"
+	cat "$scratch/counters"
+	! [ -s "$scratch/counters" ] && [ -n "$(counters)" ]
+}
+
+message_ids() {
+	sed -n 's/^#define MESSAGE_[A-Z_]*[[:space:]]*"\([0-9a-f]*\)"$/\1/p' \
+		src/echod/log.h | sort >"$scratch/ids"
+}
+
+ids_are_told() {
+	message_ids
+	sed -n 's/^\.It Sy \([0-9a-f]\{32\}\)$/\1/p' "$manual" | sort |
+		diff "$scratch/ids" - && [ -s "$scratch/ids" ]
+}
+
+ids_are_explained() {
+	message_ids
+	sed -n 's/^-- \([0-9a-f]\{32\}\)$/\1/p' systemd/echod.catalog | sort |
+		diff "$scratch/ids" - && [ -s "$scratch/ids" ]
+}
+
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
 options_of_help >"$scratch/options"
@@ -112,4 +147,7 @@ while IFS='	' read -r head value; do
 		option_is_told "$head" "$value"
 done <"$scratch/options"
 check "--help tells each option of $manual" no_option_is_invented
+check "$manual tells each counter of stats.h" counters_are_told
+check "$manual tells the message ids of log.h" ids_are_told
+check "systemd/echod.catalog explains the message ids of log.h" ids_are_explained
 report

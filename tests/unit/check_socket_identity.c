@@ -193,25 +193,6 @@ START_TEST(a_listener_is_pending_while_somebody_waits)
 }
 END_TEST
 
-START_TEST(an_empty_record_is_not_the_end)
-{
-	char byte;
-	int fds[2];
-
-	unix_pair(SOCK_SEQPACKET, fds);
-	ck_assert(!socket_is_at_end(fds[SERVER]));
-	ck_assert_int_eq(send(fds[CLIENT], "", 0, 0), 0);
-	ck_assert_int_eq(recv(fds[SERVER], &byte, 1, MSG_PEEK), 0);
-	ck_assert(!socket_is_at_end(fds[SERVER]));
-	send_text(fds[CLIENT], "x");
-	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
-	ck_assert(!socket_is_at_end(fds[SERVER]));
-	ck_assert_int_eq(recv(fds[SERVER], &byte, 1, 0), 0);
-	ck_assert_int_eq(recv(fds[SERVER], &byte, 1, 0), 1);
-	ck_assert(socket_is_at_end(fds[SERVER]));
-}
-END_TEST
-
 START_TEST(datagrams_that_find_no_room_are_counted)
 {
 	static char datagram[1000];
@@ -252,7 +233,6 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_reset_overtakes_what_is_unsent);
 	tcase_add_test(tcase, queues_tell_their_bytes);
 	tcase_add_test(tcase, a_listener_is_pending_while_somebody_waits);
-	tcase_add_test(tcase, an_empty_record_is_not_the_end);
 	tcase_add_test(tcase, datagrams_that_find_no_room_are_counted);
 	suite_add_tcase(suite, tcase);
 	return suite;

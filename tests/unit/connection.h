@@ -12,13 +12,13 @@
 #include "unit/sockets.h"
 
 TCase *connection_echo_case(void);
-TCase *connection_hold_case(void);  /* a peer that takes no more */
-TCase *connection_peek_case(void);  /* ... and no memory for it */
-TCase *connection_unix_case(void);  /* streams, records, descriptors */
-TCase *connection_fault_case(void); /* what the kernel refuses */
-TCase *connection_end_case(void);   /* idle, aborted */
-TCase *connection_drain_case(void); /* echo what was received, then a FIN */
-TCase *connection_log_case(void);   /* what the log says of it */
+TCase *connection_hold_case(void);   /* a peer that takes no more */
+TCase *connection_peek_case(void);   /* ... and no memory for it */
+TCase *connection_unix_case(void);   /* streams, records, descriptors */
+TCase *connection_fault_case(void);  /* what the kernel refuses */
+TCase *connection_end_case(void);    /* idle, aborted */
+TCase *connection_drain_case(void);  /* echo what was received, then a FIN */
+TCase *connection_log_case(void);    /* what the log says of it */
 TCase *connection_random_case(void); /* whatever happens, every byte once */
 
 enum kind {

@@ -1,2 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections that echod ends: a FIN only if nothing is left over.
+ */
+#include "config.h"
+
 #include "unit/connection.h"
-TCase *connection_end_case(void){return tcase_create("x");}
+
+#include <poll.h>
+#include <unistd.h>
+
+static void let_time_pass(uint64_t usec)
+{
+	worker.reactor.now += usec;
+	reactor_dispatch(&worker.reactor);
+}
+
+/* Leave 3 of 5 bytes with echod, or with the kernel if it must. */
+static void hold_some(enum kind kind)
+{
+	open_connection(kind);
+	deliver("hello");
+	fault_shorten(FAULT_SEND, 2);
+	serve();
+	expect_text(fds[CLIENT], "he");
+}
+
+START_TEST(idle_one_ends_with_a_fin)
+{
+	if (!open_connection((enum kind)_i))
+		return;
+	say_and_expect("hello");
+	let_time_pass(policy.idle_timeout);
+	ck_assert_uint_eq(connections(), 0);
+	expect_fin();
+	expect_counted(5, 5, 0);
+	ck_assert_uint_eq(counted(COUNTER_connections_idled), 1);
+}
+END_TEST
+
+START_TEST(active_one_is_not_idle)
+{
+	uint64_t opened;
+
+	open_connection(KIND_TCP);
+	opened = worker.reactor.now;
+	say_and_expect("hello");
+	ck_assert_uint_gt(the_connection()->since, opened);
+	worker.reactor.now = opened + policy.idle_timeout;
+	reactor_dispatch(&worker.reactor);
+	ck_assert_uint_eq(connections(), 1);
+	worker.reactor.now = the_connection()->since + policy.idle_timeout;
+	reactor_dispatch(&worker.reactor);
+	ck_assert_uint_eq(connections(), 0);
+	expect_fin();
+}
+END_TEST
+
+START_TEST(idle_one_that_holds_is_reset)
+{
+	hold_some((enum kind)_i);
+	let_time_pass(policy.idle_timeout);
+	ck_assert_uint_eq(connections(), 0);
+	ck_assert_uint_eq(worker.held, 0);
+	expect_reset();
+	ck_assert_uint_eq(counted(COUNTER_connections_reset), 1);
+	ck_assert_uint_eq(counted(COUNTER_connections_idled), 1);
+}
+END_TEST
+
+START_TEST(idle_one_that_left_bytes_is_reset)
+{
+	policy.hold_limit = 0;
+	hold_some(KIND_TCP);
+	let_time_pass(policy.idle_timeout);
+	ck_assert_uint_eq(connections(), 0);
+	expect_reset();
+	expect_counted(2, 2, 1);
+}
+END_TEST
+
+/* It came too late to be served, but not too late to be denied. */
+START_TEST(idle_one_with_unread_bytes_is_reset)
+{
+	if (!open_connection((enum kind)_i))
+		return;
+	deliver("hello");
+	let_time_pass(policy.idle_timeout);
+	ck_assert_uint_eq(connections(), 0);
+	expect_reset();
+	expect_counted(0, 0, 1);
+}
+END_TEST
+
+START_TEST(aborted_one_ends_with_a_fin)
+{
+	if (!open_connection((enum kind)_i))
+		return;
+	say_and_expect("hello");
+	connection_abort(the_connection());
+	ck_assert_uint_eq(connections(), 0);
+	expect_fin();
+	expect_counted(5, 5, 0);
+	ck_assert_uint_eq(counted(COUNTER_connections_idled), 0);
+}
+END_TEST
+
+/* What the kernel has taken is as good as sent. */
+START_TEST(aborted_one_delivers_what_was_sent)
+{
+	if (!open_connection((enum kind)_i))
+		return;
+	say("hello");
+	connection_abort(the_connection());
+	expect_text(fds[CLIENT], "hello");
+	expect_fin();
+}
+END_TEST
+
+START_TEST(aborted_one_that_holds_is_reset)
+{
+	hold_some((enum kind)_i);
+	connection_abort(the_connection());
+	ck_assert_uint_eq(connections(), 0);
+	ck_assert_uint_eq(worker.held, 0);
+	expect_reset();
+	ck_assert_uint_eq(counted(COUNTER_connections_reset), 1);
+}
+END_TEST
+
+START_TEST(aborted_one_with_unread_bytes_is_reset)
+{
+	if (!open_connection((enum kind)_i))
+		return;
+	deliver("hello");
+	connection_abort(the_connection());
+	ck_assert_uint_eq(connections(), 0);
+	expect_reset();
+	expect_counted(0, 0, 1);
+}
+END_TEST
+
+TCase *connection_end_case(void)
+{
+	TCase *tcase = tcase_create("end");
+
+	tcase_set_timeout(tcase, TEST_TIMEOUT_SEC);
+	tcase_add_checked_fixture(tcase, connection_setup, connection_teardown);
+	tcase_add_loop_test(tcase, idle_one_ends_with_a_fin, 0, KIND_COUNT);
+	tcase_add_test(tcase, active_one_is_not_idle);
+	tcase_add_loop_test(tcase, idle_one_that_holds_is_reset, 0,
+			    KIND_RECORDS);
+	tcase_add_test(tcase, idle_one_that_left_bytes_is_reset);
+	tcase_add_loop_test(tcase, idle_one_with_unread_bytes_is_reset, 0,
+			    KIND_COUNT);
+	tcase_add_loop_test(tcase, aborted_one_ends_with_a_fin, 0, KIND_COUNT);
+	tcase_add_loop_test(tcase, aborted_one_delivers_what_was_sent, 0,
+			    KIND_COUNT);
+	tcase_add_loop_test(tcase, aborted_one_that_holds_is_reset, 0,
+			    KIND_RECORDS);
+	tcase_add_loop_test(tcase, aborted_one_with_unread_bytes_is_reset, 0,
+			    KIND_COUNT);
+	return tcase;
+}

@@ -12,7 +12,11 @@ UNIT_TESTS = \
 	tests/unit/check_datagram_send \
 	tests/unit/check_datagram_unix \
 	tests/unit/check_datagram_wire \
+	tests/unit/check_drain \
 	tests/unit/check_idle \
+	tests/unit/check_intake \
+	tests/unit/check_intake_failure \
+	tests/unit/check_intake_passed \
 	tests/unit/check_kernel \
 	tests/unit/check_list \
 	tests/unit/check_listener \
@@ -22,12 +26,16 @@ UNIT_TESTS = \
 	tests/unit/check_log_queue \
 	tests/unit/check_log_ring \
 	tests/unit/check_options \
-	tests/unit/check_options_text \
+	tests/unit/check_options_error \
+	tests/unit/check_options_help \
 	tests/unit/check_packet_info \
 	tests/unit/check_privilege \
 	tests/unit/check_reactor \
 	tests/unit/check_report \
 	tests/unit/check_service \
+	tests/unit/check_socket \
+	tests/unit/check_socket_identity \
+	tests/unit/check_socket_options \
 	tests/unit/check_stats \
 	tests/unit/check_stream \
 	tests/unit/check_units \
@@ -99,6 +107,11 @@ tests_unit_check_datagram_receive_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=malloc -Wl,--wrap=recvmmsg
 tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=recvmmsg -Wl,--wrap=sendmmsg
+tests_unit_check_intake_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind
+tests_unit_check_intake_failure_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
+	-Wl,--wrap=getsockname -Wl,--wrap=reallocarray -Wl,--wrap=socket
+tests_unit_check_intake_passed_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray \
+	-Wl,--wrap=service_take_sockets
 tests_unit_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=malloc
 tests_unit_check_listener_pause_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
@@ -113,5 +126,8 @@ tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
 	-Wl,--wrap=service_notify_status
 tests_unit_check_service_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
+	-Wl,--wrap=listen -Wl,--wrap=socket
+tests_unit_check_socket_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_worker_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)

@@ -109,6 +109,17 @@ bool log_has(const char *text)
 	return strstr(caught.text, text) != NULL;
 }
 
+unsigned log_count(const char *text)
+{
+	unsigned count = 0;
+	const char *found;
+
+	(void)log_has(text);
+	for (found = caught.text; (found = strstr(found, text)); found++)
+		count++;
+	return count;
+}
+
 void log_await(const char *text)
 {
 	int64_t deadline = await_begin();

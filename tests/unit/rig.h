@@ -41,11 +41,12 @@ uint64_t rig_count(const struct rig *rig, enum counter counter);
 
 /*
  * From now on the log goes into a pipe.  Await this text in it; has it come
- * already?
+ * already, and how often?
  */
 void log_catch(void);
 void log_await(const char *text);
 bool log_has(const char *text);
+unsigned log_count(const char *text);
 void log_forget(void);
 
 /* Await the end of the stream: a FIN, or a reset (of bytes unread). */

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one line that is said of each mistake on the command line.
+ */
+#include "config.h"
+
+#include "echod/options.h"
+#include "unit/harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ARGUMENTS_MAX 4
+#define SEE	      " (see echod --help)"
+#define DURATION      " is not a duration (such as 500ms, 30s, 5min or infinity)"
+#define SIZE	      " is not a size (such as 64K, 16M or 1G)"
+#define TOO_SHORT     " is too short (at least 1ms, or infinity for no timeout)"
+#define TOO_BUSY      " is too short (at least 5s, or infinity to stay)"
+#define WORKERS	      " is neither a number from 1 to 1024 nor 'auto'" SEE
+#define CONNECTIONS   " is neither a number above 0 nor 'auto'" SEE
+#define STRAY	      " (addresses are given as --listen=ADDRESS)"
+#define LEVEL	      " is not a level (err, warning, notice, info or debug)"
+
+static struct options options;
+static char error[OPTIONS_ERROR_MAX];
+
+/* Up to three arguments. */
+static const struct {
+	const char *arguments[3];
+	const char *error;
+} mistakes[] = {
+	/* No such option; an argument too many or too few. */
+	{ { "-Z" }, "unknown option '-Z'" SEE },
+	{ { "-w2", "-Z" }, "unknown option '-Z'" SEE },
+	{ { "-?" }, "unknown option '-?'" SEE },
+	{ { "-:" }, "unknown option '-:'" SEE },
+	{ { "--frobnicate" },
+	  "unknown or ambiguous option '--frobnicate'" SEE },
+	{ { "--frob=1", "-w2" }, "unknown or ambiguous option '--frob=1'" SEE },
+	{ { "--log" }, "unknown or ambiguous option '--log'" SEE },
+	{ { "--listen" },
+	  "option --listen needs an argument: --listen=ADDRESS" SEE },
+	{ { "-l" }, "option --listen needs an argument: --listen=ADDRESS" SEE },
+	{ { "-w2", "-t" },
+	  "option --idle-timeout needs an argument: "
+	  "--idle-timeout=DURATION" SEE },
+	{ { "--user" }, "option --user needs an argument: --user=NAME" SEE },
+	{ { "--help=me" }, "option --help takes no argument" SEE },
+	{ { "--log-connections=yes" },
+	  "option --log-connections takes no argument" SEE },
+	/* Arguments that are not options. */
+	{ { "stray" }, "unexpected argument 'stray'" STRAY },
+	{ { "-w2", "7007", "-w3" }, "unexpected argument '7007'" STRAY },
+	{ { "--", "-h" }, "unexpected argument '-h'" STRAY },
+	{ { "-" }, "unexpected argument '-'" STRAY },
+	{ { "" }, "unexpected argument ''" STRAY },
+	/* Values. */
+	{ { "-l", "" }, "--listen='' is empty" SEE },
+	{ { "-l70000" }, "--listen='70000' has a port above 65535" SEE },
+	{ { "-l7", "--listen=tcp:" }, "--listen='tcp:' has no port" SEE },
+	{ { "-w0" }, "--workers='0'" WORKERS },
+	{ { "-w1025" }, "--workers='1025'" WORKERS },
+	{ { "-w-1" }, "--workers='-1'" WORKERS },
+	{ { "-w+1" }, "--workers='+1'" WORKERS },
+	{ { "-w 1" }, "--workers=' 1'" WORKERS },
+	{ { "-w1 " }, "--workers='1 '" WORKERS },
+	{ { "-w0x1" }, "--workers='0x1'" WORKERS },
+	{ { "--workers=" }, "--workers=''" WORKERS },
+	{ { "--workers=automatic" }, "--workers='automatic'" WORKERS },
+	{ { "-w18446744073709551617" },
+	  "--workers='18446744073709551617'" WORKERS },
+	{ { "-c0" }, "--max-connections='0'" CONNECTIONS },
+	{ { "-c2147483648" }, "--max-connections='2147483648'" CONNECTIONS },
+	{ { "-c4294967297" }, "--max-connections='4294967297'" CONNECTIONS },
+	{ { "-cmany" }, "--max-connections='many'" CONNECTIONS },
+	{ { "-t0" }, "--idle-timeout='0'" TOO_SHORT },
+	{ { "-t999us" }, "--idle-timeout='999us'" TOO_SHORT },
+	{ { "-tfast" }, "--idle-timeout='fast'" DURATION },
+	{ { "--drain-timeout=5 parsecs" },
+	  "--drain-timeout='5 parsecs'" DURATION },
+	{ { "--drain-timeout=99999999999999999999" },
+	  "--drain-timeout='99999999999999999999'" DURATION },
+	{ { "--exit-idle-time=4999999us" },
+	  "--exit-idle-time='4999999us'" TOO_BUSY },
+	{ { "--exit-idle-time=" }, "--exit-idle-time=''" DURATION },
+	{ { "--buffer-limit=much" }, "--buffer-limit='much'" SIZE },
+	{ { "--buffer-limit=-1" }, "--buffer-limit='-1'" SIZE },
+	{ { "--user=" }, "--user='' is not a user name" SEE },
+	{ { "--log-level=loud" }, "--log-level='loud'" LEVEL },
+	{ { "--log-level=6" }, "--log-level='6'" LEVEL },
+};
+
+START_TEST(mistake_is_said_in_one_line)
+{
+	char *arguments[ARGUMENTS_MAX + 1] = { NULL };
+	int count = 0;
+
+	arguments[count++] = strdup("echod");
+	for (int i = 0; i < 3 && mistakes[_i].arguments[i]; i++)
+		arguments[count++] = strdup(mistakes[_i].arguments[i]);
+	ck_assert_int_eq(options_parse(&options, count, arguments, error),
+			 OPTIONS_WRONG);
+	ck_assert_str_eq(error, mistakes[_i].error);
+	options_deinit(&options);
+	while (count > 0)
+		free(arguments[--count]);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("options_error");
+	TCase *mistake = tcase_create("mistake");
+
+	tcase_add_loop_test(mistake, mistake_is_said_in_one_line, 0,
+			    ARRAY_SIZE(mistakes));
+	suite_add_tcase(suite, mistake);
+	return suite;
+}
+
+int main(void)
+{
+	return harness_run(make_suite());
+}
