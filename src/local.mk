@@ -7,8 +7,10 @@ sbin_PROGRAMS += echod
 libcommon_a_SOURCES = \
 	src/common/address.c src/common/address.h \
 	src/common/address_parse.c \
+	src/common/histogram.c src/common/histogram.h \
 	src/common/list.h \
 	src/common/macros.h \
+	src/common/text.c src/common/text.h \
 	src/common/units.c src/common/units.h \
 	src/common/unix_name.c src/common/unix_name.h
 
@@ -18,6 +20,8 @@ libechod_a_SOURCES = \
 	src/echod/crew.c src/echod/crew.h \
 	src/echod/datagram.c src/echod/datagram.h \
 	src/echod/drain.c src/echod/drain.h \
+	src/echod/guard.c src/echod/guard.h \
+	src/echod/held.c src/echod/held.h \
 	src/echod/idle.c src/echod/idle.h \
 	src/echod/intake.c src/echod/intake.h \
 	src/echod/listener.c src/echod/listener.h \

@@ -87,7 +87,7 @@ tests_environment = \
 	LINT_CPPFLAGS='-I$(abs_top_srcdir)/src -I$(abs_top_srcdir)/tests \
 		-I$(abs_top_builddir) $(LIBSYSTEMD_CFLAGS) $(CHECK_CFLAGS)'; \
 	export LINT_CPPFLAGS; \
-	: "$${CK_TIMEOUT_MULTIPLIER=5}"; export CK_TIMEOUT_MULTIPLIER;
+	: "$${CK_TIMEOUT_MULTIPLIER=3}"; export CK_TIMEOUT_MULTIPLIER;
 if ENABLE_COVERAGE
 # The daemons write what they counted when they exit: into this build.
 tests_environment += \
@@ -163,6 +163,7 @@ CLEANFILES += coverage.txt
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	$(FUNCTIONAL_TESTS) \
 	tests/functional/client.py \
+	tests/functional/daemon.py \
 	tests/functional/echodtest.py \
 	tests/functional/manager.py \
 	tests/functional/netspace.py \

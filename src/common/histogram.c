@@ -49,12 +49,13 @@ static void clear_sums(struct histogram *histogram)
 /* Not calloc(): it clears, and so touches, memory that was used before. */
 int histogram_init(struct histogram *histogram)
 {
-	void *counts = mmap(NULL, COUNTS_SIZE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
 	clear_sums(histogram);
-	histogram->counts = counts == MAP_FAILED ? NULL : counts;
-	return histogram->counts ? 0 : -ENOMEM;
+	histogram->counts = mmap(NULL, COUNTS_SIZE, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (histogram->counts != MAP_FAILED)
+		return 0;
+	histogram->counts = NULL;
+	return -ENOMEM;
 }
 
 void histogram_deinit(struct histogram *histogram)

@@ -14,12 +14,12 @@
 #include "echod/connection.h"
 
 #include "echod/connection_journal.h"
+#include "echod/held.h"
 #include "echod/socket.h"
 #include "echod/stream.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,12 +32,6 @@ enum connection_state {
 	CONNECTION_ECHOING,
 	CONNECTION_HOLDING,
 	CONNECTION_FINISHING,
-};
-
-/* What the peer did not take yet; with it goes the right to receive. */
-struct held_bytes {
-	uint32_t length, sent;
-	unsigned char bytes[];
 };
 
 struct connection {
@@ -110,9 +104,13 @@ static void connection_end(struct connection *connection, const char *reason)
 	connection_reset(connection, reason);
 }
 
-/* The peer, or the network, ended it: nothing that echod did. */
+/* A call failed: the peer or the network ended it, or we cannot go on. */
 static void connection_fail(struct connection *connection, int error)
 {
+	struct worker *worker = worker_of(&connection->source);
+
+	if (!connection_journal_is_theirs(error))
+		STATS_COUNT(&worker->stats, connections_reset, 1);
 	connection_reset(connection, connection_journal_reason(error));
 }
 
@@ -141,15 +139,11 @@ static void connection_hold(struct connection *connection,
 	struct worker *worker = worker_of(&connection->source);
 
 	if (rest) {
-		connection->held = malloc(sizeof(*connection->held) + length);
+		connection->held = held_copy(rest, length);
 		if (!connection->held) {
-			STATS_COUNT(&worker->stats, connections_reset, 1);
-			connection_reset(connection, "out of memory");
+			connection_fail(connection, ENOMEM);
 			return;
 		}
-		connection->held->length = (uint32_t)length;
-		connection->held->sent = 0;
-		memcpy(connection->held->bytes, rest, length);
 		worker->held += length;
 	} else if (connection->tcp) {
 		STATS_COUNT(&worker->stats, buffer_limited, 1);
@@ -169,21 +163,18 @@ static void connection_resume(struct connection *connection)
 static void connection_flush(struct connection *connection)
 {
 	struct stream stream = stream_of(connection);
-	struct held_bytes *held = connection->held;
 	size_t sent;
 	int error;
 
-	if (!held) {
+	if (!connection->held) {
 		connection_resume(connection);
 		return;
 	}
-	error = stream_send(&stream, held->bytes + held->sent,
-			    held->length - held->sent, &sent);
+	error = held_send(connection->held, &stream, &sent);
 	if (error < 0 && error != -EAGAIN) {
 		connection_fail(connection, -error);
 		return;
 	}
-	held->sent += (uint32_t)sent;
 	connection_count(connection, 0, sent);
 	if (error == 0)
 		connection_resume(connection);
@@ -255,9 +246,15 @@ static void connection_reply(struct connection *connection, size_t received,
 		connection_fail(connection, -error);
 		return;
 	}
-	/* An empty record is consumed when it was sent, not when it was not. */
-	if (peeked && (sent > 0 || error == 0))
-		stream_consume(&stream, worker->scratch, sent);
+	/*
+	 * An empty record is consumed when it was sent, not when it was not.
+	 * What cannot be consumed would be echoed twice.
+	 */
+	if (peeked && (sent > 0 || error == 0) &&
+	    stream_consume(&stream, worker->scratch, sent) < 0) {
+		connection_fail(connection, EIO);
+		return;
+	}
 	connection_count(connection, peeked ? sent : received, sent);
 	if (error == -EAGAIN)
 		connection_hold(connection,
@@ -291,8 +288,7 @@ static void connection_echo(struct connection *connection)
 	} else if (input.end) {
 		connection_close(connection, "closed by peer");
 	} else if (input.length > WORKER_SCRATCH_SIZE) {
-		STATS_COUNT(&worker->stats, connections_reset, 1);
-		connection_reset(connection, "record too long");
+		connection_fail(connection, EMSGSIZE);
 	} else {
 		connection_reply(connection, input.length, peek);
 	}
@@ -301,12 +297,13 @@ static void connection_echo(struct connection *connection)
 /* After our FIN: late bytes cannot be echoed and stay unread, hence a reset. */
 static void connection_on_finishing(struct connection *connection)
 {
-	if (connection->source.ready & (EPOLLERR | EPOLLHUP)) {
-		connection_end(connection, "stopping");
-		return;
-	}
+	bool broken = connection->source.ready & EPOLLERR;
+
 	event_source_consume(&connection->source, EPOLLIN | MORE_TO_COME);
-	connection_settle(&connection->idle);
+	if (broken)
+		connection_end(connection, "stopping");
+	else
+		connection_settle(&connection->idle);
 }
 
 static void connection_on_ready(struct event_source *source)

@@ -34,6 +34,25 @@ void connection_journal_write(const struct connection_journal *journal,
 		journal->sent);
 }
 
+bool connection_journal_is_theirs(int error)
+{
+	switch (error) {
+	case ECONNABORTED:
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case EPIPE:
+	case EPROTO:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 const char *connection_journal_reason(int error)
 {
 	switch (error) {
@@ -42,7 +61,12 @@ const char *connection_journal_reason(int error)
 		return "reset by peer";
 	case ETIMEDOUT:
 		return "timed out";
+	case ENOMEM:
+		return "out of memory";
+	case EMSGSIZE:
+		return "record too long";
 	default:
-		return strerrordesc_np(error);
+		return strerrordesc_np(error) ? strerrordesc_np(error)
+					      : "unknown error";
 	}
 }

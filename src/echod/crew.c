@@ -56,6 +56,19 @@ static uint32_t choose_max_connections(uint32_t wanted, uint32_t possible)
 	return MIN(wanted, possible);
 }
 
+static void guard_own_ports(struct guard *guard, const struct intake *intake)
+{
+	guard_init(guard);
+	for (size_t i = 0; i < intake->count; i++) {
+		const struct socket_identity *identity =
+			&intake->sockets[i].identity;
+		uint32_t port = address_port(&identity->local);
+
+		if (identity->kind == SOCKET_DATAGRAM && port <= UINT16_MAX)
+			guard_refuse_port(guard, (uint16_t)port);
+	}
+}
+
 void crew_set_policy(struct crew *crew, const struct options *options,
 		     const struct intake *intake, size_t count)
 {
@@ -170,6 +183,8 @@ int crew_init(struct crew *crew, struct intake *intake, size_t count,
 {
 	int error;
 
+	guard_own_ports(&crew->guard, intake);
+	crew->policy.guard = &crew->guard;
 	crew->worker_count = crew->listener_count = crew->datagram_count = 0;
 	crew->workers = aligned_alloc(_Alignof(struct worker),
 				      count * sizeof(*crew->workers));

@@ -5,6 +5,7 @@
 #ifndef ECHOD_CREW_H
 #define ECHOD_CREW_H
 
+#include "echod/guard.h"
 #include "echod/intake.h"
 #include "echod/stats.h"
 #include "echod/worker.h"
@@ -17,6 +18,7 @@ struct datagram;
 
 struct crew {
 	struct worker_policy policy;
+	struct guard guard;
 	struct worker *workers;
 	size_t worker_count; /* initialized ones */
 	struct listener *listeners;

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "echod/datagram.h"
+#include "echod/guard.h"
 #include "echod/packet_info.h"
 
 #include <errno.h>
@@ -103,18 +104,6 @@ static bool peer_is_unnamed(const struct msghdr *header)
 	return header->msg_namelen <= sizeof(sa_family_t);
 }
 
-static bool peer_has_port_zero(const struct address *peer)
-{
-	switch (peer->any.sa_family) {
-	case AF_INET:
-		return peer->in.sin_port == 0;
-	case AF_INET6:
-		return peer->in6.sin6_port == 0;
-	default:
-		return false;
-	}
-}
-
 /* Turn a received message into its reply: false, and counted, if refused. */
 static bool datagram_screen_one(struct datagram *datagram,
 				struct mmsghdr *message)
@@ -131,7 +120,8 @@ static bool datagram_screen_one(struct datagram *datagram,
 	else if (peer_is_unnamed(header) && !datagram->connected)
 		STATS_COUNT(stats, datagrams_refused_unnamed, 1);
 	else if (!peer_is_unnamed(header) &&
-		 peer_has_port_zero(header->msg_name))
+		 guard_refuses_port(datagram->worker->policy->guard,
+				    header->msg_name))
 		STATS_COUNT(stats, datagrams_refused_port, 1);
 	else {
 		packet_info_write(header, &info);
@@ -156,19 +146,27 @@ static void datagram_screen(struct datagram *datagram, unsigned received)
 	}
 }
 
-/* The send buffer is full: until it is not, want nothing but that. */
-static void datagram_get_stuck(struct datagram *datagram)
-{
-	event_source_consume(&datagram->source, EPOLLOUT);
-	event_source_want(&datagram->source, EPOLLOUT);
-	/* Fails for want of memory, if at all; IN then wakes instead. */
-	if (event_source_rearm(&datagram->source, EPOLLIN | EPOLLOUT) < 0)
-		event_source_want(&datagram->source, EPOLLOUT | EPOLLIN);
-}
-
 static bool datagram_is_stuck(const struct datagram *datagram)
 {
 	return datagram->batch->sent < datagram->batch->count;
+}
+
+/* While the send buffer is full, want nothing but that it is not. */
+static void datagram_want(struct datagram *datagram)
+{
+	uint32_t receiving = datagram->paused ? 0 : EPOLLIN;
+
+	event_source_want(&datagram->source,
+			  datagram_is_stuck(datagram) ? EPOLLOUT : receiving);
+}
+
+static void datagram_get_stuck(struct datagram *datagram)
+{
+	event_source_consume(&datagram->source, EPOLLOUT);
+	datagram_want(datagram);
+	/* Fails for want of memory, if at all; IN then wakes instead. */
+	if (event_source_rearm(&datagram->source, EPOLLIN | EPOLLOUT) < 0)
+		event_source_want(&datagram->source, EPOLLOUT | EPOLLIN);
 }
 
 /*
@@ -251,11 +249,11 @@ static void datagram_unstick(struct datagram *datagram)
 		event_source_consume(&datagram->source, EPOLLOUT);
 		return;
 	}
-	event_source_want(&datagram->source, EPOLLIN);
 	/* If that fails, every datagram sent wakes once more: only a cost. */
 	if (event_source_rearm(&datagram->source, EPOLLIN) < 0)
 		event_source_consume(&datagram->source, EPOLLOUT);
 	event_source_raise(&datagram->source, EPOLLIN);
+	datagram_want(datagram);
 }
 
 static void datagram_on_ready(struct event_source *source)
@@ -277,6 +275,7 @@ int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
 
 	socket_peer(fd, &peer);
 	datagram->worker = worker;
+	datagram->paused = false;
 	datagram->connected = peer.length > 0;
 	datagram->unix_peers = identity->family == AF_UNIX;
 	list_init(&datagram->siblings);
@@ -308,14 +307,14 @@ void datagram_close(struct datagram *datagram)
 
 void datagram_pause(struct datagram *datagram)
 {
-	if (!datagram_is_stuck(datagram))
-		event_source_want(&datagram->source, 0);
+	datagram->paused = true;
+	datagram_want(datagram);
 }
 
 void datagram_resume(struct datagram *datagram)
 {
-	if (!datagram_is_stuck(datagram))
-		event_source_want(&datagram->source, EPOLLIN);
+	datagram->paused = false;
+	datagram_want(datagram);
 }
 
 void datagram_sweep(struct datagram *datagram)

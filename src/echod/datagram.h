@@ -23,8 +23,9 @@ struct datagram {
 	struct list_node siblings; /* in the worker's datagrams */
 	struct worker *worker;
 	struct datagram_batch *batch; /* allocated */
-	bool connected;		      /* peers without a name can be answered */
-	bool unix_peers;	      /* a full peer is that peer's affair */
+	bool paused;
+	bool connected;	 /* peers without a name can be answered */
+	bool unix_peers; /* a full peer is that peer's affair */
 };
 
 /*

@@ -108,8 +108,12 @@ static int intake_take_all(struct intake *intake)
 			    strerrordesc_np(-count));
 		return count;
 	}
-	for (int i = 0; i < count && error == 0; i++)
-		error = intake_take(intake, &passed[i]);
+	for (int i = 0; i < count; i++) {
+		if (error == 0)
+			error = intake_take(intake, &passed[i]);
+		if (error < 0)
+			close(passed[i].fd);
+	}
 	service_free_sockets(passed, count);
 	return error;
 }
@@ -176,8 +180,10 @@ static int intake_bind_one(struct intake *intake,
 		worker = INTAKE_ONE_WORKER;
 	if (error == 0)
 		error = intake_add(intake, fd, &identity, false, worker);
-	if (error < 0)
+	if (error < 0) {
 		close(fd);
+		socket_unlink(&endpoint->address);
+	}
 	return error;
 }
 

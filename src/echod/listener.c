@@ -57,7 +57,8 @@ static enum accept_outcome listener_accept(struct listener *listener)
 	int fd;
 
 	if (!worker_reserve_connection(worker))
-		return ACCEPT_LIMITED;
+		return socket_is_pending(listener->source.fd) ? ACCEPT_LIMITED
+							      : ACCEPT_EMPTY;
 	peer.length = sizeof(peer) - offsetof(struct address, any);
 	fd = accept4(listener->source.fd, &peer.any, &peer.length,
 		     SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -8,6 +8,8 @@
 #include "config.h"
 
 #include "echod/log.h"
+
+#include "common/text.h"
 #include "echod/log_ring.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
@@ -44,19 +46,20 @@ enum log_state {
 static struct {
 	atomic_int level;
 	atomic_uint_least64_t dropped;
+	uint64_t reported; /* of those; the writer's */
 	bool to_journal;
 
 	pthread_t thread;
 	pthread_mutex_t mutex;
-	pthread_cond_t filled, emptied;
+	pthread_cond_t filled, finished;
 	enum log_state state;
-	bool stopping, writing;
+	bool stopping, running;
 	struct log_ring ring;
 } logger = {
 	.level = LOG_INFO,
 	.mutex = PTHREAD_MUTEX_INITIALIZER,
 	.filled = PTHREAD_COND_INITIALIZER,
-	.emptied = PTHREAD_COND_INITIALIZER,
+	.finished = PTHREAD_COND_INITIALIZER,
 };
 
 static const char *const level_names[] = {
@@ -66,6 +69,12 @@ static const char *const level_names[] = {
 void log_set_level(int level)
 {
 	atomic_store_explicit(&logger.level, level, memory_order_relaxed);
+}
+
+static bool level_is_logged(int level)
+{
+	return level <=
+	       atomic_load_explicit(&logger.level, memory_order_relaxed);
 }
 
 int log_parse_level(const char *text, int *level)
@@ -166,53 +175,64 @@ static void entry_write(struct log_entry *entry)
 		write_line(entry);
 }
 
-/* Called with the mutex held; gives it up while writing. */
-static void writer_write_one(struct log_entry *entry)
+static void entry_set_text(struct log_entry *entry, const char *format,
+			   va_list arguments);
+
+PRINTF_LIKE(2, 3)
+static void entry_finish(struct log_entry *entry, const char *format, ...)
 {
-	log_ring_take(&logger.ring, entry);
-	logger.writing = true;
+	va_list arguments;
+
+	va_start(arguments, format);
+	entry_set_text(entry, format, arguments);
+	va_end(arguments);
+}
+
+/* Called with the mutex held; gives it up meanwhile. */
+static void writer_write(struct log_entry *entry)
+{
 	pthread_mutex_unlock(&logger.mutex);
 	entry_write(entry);
 	pthread_mutex_lock(&logger.mutex);
-	logger.writing = false;
 }
 
-static void writer_report_lost(struct log_entry *entry, uint64_t *reported)
+/* Not by way of the ring, which may be full again. */
+static void writer_report_lost(struct log_entry *entry, uint64_t lost)
 {
-	uint64_t dropped = log_dropped(), lost = dropped - *reported;
-
-	if (lost == 0)
+	if (!level_is_logged(LOG_WARNING))
 		return;
-	*reported = dropped;
 	log_entry_init(entry, LOG_WARNING, MESSAGE_ENTRIES_LOST);
 	log_entry_add(entry, "ECHOD_ENTRIES_LOST", "%" PRIu64, lost);
-	log_entry_commit(entry,
-			 "%" PRIu64 " log entries were lost: the log was not "
-			 "written as fast as they came",
-			 lost);
+	entry_finish(entry,
+		     "%" PRIu64 " log entries were lost: the log was not "
+		     "written as fast as they came",
+		     lost);
+	writer_write(entry);
 }
 
 static void *writer_run(void *unused UNUSED)
 {
-	static struct log_entry entry, report;
-	uint64_t reported = log_dropped();
+	static struct log_entry entry;
+	uint64_t lost;
 
 	pthread_mutex_lock(&logger.mutex);
-	while (!logger.stopping || !log_ring_is_empty(&logger.ring)) {
+	for (;;) {
+		lost = log_dropped() - logger.reported;
 		if (!log_ring_is_empty(&logger.ring)) {
-			writer_write_one(&entry);
-			continue;
-		}
-		pthread_cond_broadcast(&logger.emptied);
-		pthread_mutex_unlock(&logger.mutex);
-		writer_report_lost(&report, &reported);
-		pthread_mutex_lock(&logger.mutex);
-		while (!logger.stopping && log_ring_is_empty(&logger.ring))
+			log_ring_take(&logger.ring, &entry);
+			writer_write(&entry);
+		} else if (lost > 0) {
+			logger.reported += lost;
+			writer_report_lost(&entry, lost);
+		} else if (logger.stopping) {
+			break;
+		} else {
 			pthread_cond_wait(&logger.filled, &logger.mutex);
+		}
 	}
-	pthread_cond_broadcast(&logger.emptied);
+	logger.running = false;
+	pthread_cond_signal(&logger.finished);
 	pthread_mutex_unlock(&logger.mutex);
-	writer_report_lost(&report, &reported);
 	return NULL;
 }
 
@@ -223,6 +243,8 @@ int log_start(void)
 
 	logger.to_journal = stderr_is_journal();
 	logger.stopping = false;
+	logger.running = true;
+	logger.reported = log_dropped();
 	logger.state = LOG_QUEUED;
 	/* The writer is not to be the thread that a signal ends up in. */
 	sigfillset(&all);
@@ -246,12 +268,11 @@ void log_stop(void)
 	}
 	logger.stopping = true;
 	pthread_cond_signal(&logger.filled);
-	clock_gettime(CLOCK_REALTIME, &deadline);
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec++;
-	while ((!log_ring_is_empty(&logger.ring) || logger.writing) &&
-	       error == 0)
-		error = pthread_cond_timedwait(&logger.emptied, &logger.mutex,
-					       &deadline);
+	while (logger.running && error == 0)
+		error = pthread_cond_clockwait(&logger.finished, &logger.mutex,
+					       CLOCK_MONOTONIC, &deadline);
 	logger.state = error == 0 ? LOG_DIRECT : LOG_STUCK;
 	pthread_mutex_unlock(&logger.mutex);
 
@@ -325,8 +346,8 @@ static void entry_submit(struct log_entry *entry)
 }
 
 PRINTF_LIKE(2, 0)
-static void entry_commit(struct log_entry *entry, const char *format,
-			 va_list arguments)
+static void entry_set_text(struct log_entry *entry, const char *format,
+			   va_list arguments)
 {
 	char text[TEXT_RESERVE - 16];
 	int length = vsnprintf(text, sizeof(text), format, arguments);
@@ -336,13 +357,6 @@ static void entry_commit(struct log_entry *entry, const char *format,
 		text[0] = '\0';
 	length = snprintf(place, TEXT_RESERVE, "MESSAGE=%s", text);
 	entry->length = (uint16_t)(entry->length + length + 1);
-	entry_submit(entry);
-}
-
-static bool level_is_logged(int level)
-{
-	return level <=
-	       atomic_load_explicit(&logger.level, memory_order_relaxed);
 }
 
 void log_entry_commit(struct log_entry *entry, const char *format, ...)
@@ -352,8 +366,9 @@ void log_entry_commit(struct log_entry *entry, const char *format, ...)
 	if (!level_is_logged(entry->level))
 		return;
 	va_start(arguments, format);
-	entry_commit(entry, format, arguments);
+	entry_set_text(entry, format, arguments);
 	va_end(arguments);
+	entry_submit(entry);
 }
 
 void log_message(int level, const char *message_id, const char *format, ...)
@@ -365,6 +380,7 @@ void log_message(int level, const char *message_id, const char *format, ...)
 		return;
 	log_entry_init(&entry, level, message_id);
 	va_start(arguments, format);
-	entry_commit(&entry, format, arguments);
+	entry_set_text(&entry, format, arguments);
 	va_end(arguments);
+	entry_submit(&entry);
 }

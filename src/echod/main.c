@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "common/text.h"
 #include "echod/log.h"
 #include "echod/options.h"
 #include "echod/server.h"
@@ -52,6 +53,7 @@ int main(int argc, char *argv[])
 		puts(PACKAGE_STRING);
 		break;
 	case OPTIONS_WRONG:
+		text_mask_controls(error);
 		fprintf(stderr, "echod: %s\n", error);
 		status = EXIT_STATUS_USAGE;
 		break;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,21 +21,39 @@ static int become(const struct passwd *entry)
 	return 0;
 }
 
+/* getpwnam(3) names these for "there is no such user". */
+static bool means_not_found(int error)
+{
+	return error == 0 || error == ENOENT || error == ESRCH ||
+	       error == EBADF || error == EPERM;
+}
+
+static int look_up(const char *user, const struct passwd **entry)
+{
+	errno = 0;
+	*entry = getpwnam(user);
+	if (*entry)
+		return 0;
+	return means_not_found(errno) ? -ENOENT : -errno;
+}
+
 int privilege_drop(const char *user)
 {
 	const struct passwd *entry;
-	int error;
+	int error = look_up(user, &entry);
 
-	errno = 0;
-	entry = getpwnam(user);
-	if (!entry) {
-		error = errno == 0 ? -ENOENT : -errno;
+	if (error == -ENOENT)
 		log_message(LOG_ERR, MESSAGE_FAILED,
 			    "cannot change to user '%.100s': there is no such "
 			    "user (create it, or leave --user out)",
 			    user);
+	else if (error < 0)
+		log_message(LOG_ERR, MESSAGE_FAILED,
+			    "cannot look user '%.100s' up: %s (see getent "
+			    "passwd)",
+			    user, strerrordesc_np(-error));
+	if (error < 0)
 		return error;
-	}
 	error = become(entry);
 	if (error < 0)
 		log_message(LOG_ERR, MESSAGE_FAILED,

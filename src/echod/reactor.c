@@ -208,7 +208,6 @@ void reactor_dispatch(struct reactor *reactor)
 {
 	struct list_node round;
 
-	reactor_expire_timers(reactor);
 	list_init(&round);
 	list_append_all(&round, &reactor->ready);
 	/*
@@ -225,6 +224,8 @@ void reactor_dispatch(struct reactor *reactor)
 		list_append(&reactor->ready, link);
 		source->on_ready(source);
 	}
+	/* Last: what came in time counts, though it is looked at too late. */
+	reactor_expire_timers(reactor);
 }
 
 int reactor_run(struct reactor *reactor)

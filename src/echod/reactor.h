@@ -94,7 +94,7 @@ void reactor_timer_init(struct reactor_timer *timer, timer_handler *on_expiry);
 /* Wait until something is ready or a timer is due: 0 or -errno. */
 int reactor_poll(struct reactor *reactor) MUST_CHECK;
 
-/* Call the handlers of due timers, then of ready sources, each once. */
+/* Call the handlers of ready sources, then of due timers, each once. */
 void reactor_dispatch(struct reactor *reactor);
 
 /* Poll and dispatch until reactor_stop(): 0, or -errno from epoll_wait(2). */

@@ -281,6 +281,8 @@ static int server_start_crew(struct server *server, size_t workers)
 static int server_watch(struct server *server, struct event_source *source,
 			int fd, event_handler *on_ready)
 {
+	if (fd < 0)
+		return -errno;
 	event_source_init(source, fd, on_ready);
 	return reactor_add(&server->reactor, source, EPOLLIN, EPOLLIN);
 }
@@ -289,14 +291,18 @@ static int server_init_reactor(struct server *server, const sigset_t *signals)
 {
 	int error = reactor_init(&server->reactor);
 
-	server->answer_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	server->signal_fd = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (error == 0)
+	server->answer_fd = server->signal_fd = -1;
+	if (error == 0) {
+		server->signal_fd =
+			signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
 		error = server_watch(server, &server->signals,
 				     server->signal_fd, server_on_signals);
-	if (error == 0)
+	}
+	if (error == 0) {
+		server->answer_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		error = server_watch(server, &server->answers,
 				     server->answer_fd, server_on_answers);
+	}
 	if (error < 0)
 		log_message(LOG_ERR, MESSAGE_FAILED,
 			    "cannot set up the main thread: %s (raise the "

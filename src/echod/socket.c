@@ -245,6 +245,7 @@ void socket_prepare_accepted(int fd, bool records)
 	set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	/* MPTCP, whose listener also accepts plain TCP. */
 	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MSEC);
+	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT);
 	/* Tells an empty record from the end: see stream.c. */
 	set_option(fd, SOL_SOCKET, SO_PASSCRED, records);
 }
@@ -256,7 +257,6 @@ static void prepare_stream(int fd, const struct socket_identity *identity)
 	if (identity->family != AF_INET && identity->family != AF_INET6)
 		return;
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
@@ -279,8 +279,8 @@ static void prepare_ipv4_datagrams(int fd)
 
 static void prepare_datagrams(int fd, const struct socket_identity *identity)
 {
-	/* The kernel reports twice what was set: socket(7). */
-	if (get_option(fd, SOL_SOCKET, SO_RCVBUF, 0) / 2 < RECEIVE_BUFFER)
+	/* Unless somebody chose a size, who may exceed the maximum. */
+	if (!(get_option(fd, SOL_SOCKET, SO_BUF_LOCK, 0) & SOCK_RCVBUF_LOCK))
 		set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
 	set_option(fd, SOL_SOCKET, SO_TIMESTAMP, 0);
 	if (identity->family != AF_INET && identity->family != AF_INET6) {

@@ -78,7 +78,7 @@ int stream_send(const struct stream *stream, const void *data, size_t length,
 	return *sent < length ? -EAGAIN : 0;
 }
 
-void stream_consume(const struct stream *stream, void *buffer, size_t length)
+int stream_consume(const struct stream *stream, void *buffer, size_t length)
 {
 	/* On TCP MSG_TRUNC discards without copying: tcp(7). */
 	int discard = stream->tcp ? MSG_TRUNC : 0;
@@ -86,7 +86,9 @@ void stream_consume(const struct stream *stream, void *buffer, size_t length)
 
 	do {
 		taken = receive(stream->fd, buffer, length, discard);
-		if (taken > 0)
-			length -= (size_t)taken;
-	} while (taken > 0 && length > 0 && !stream->records);
+		if (taken < 0)
+			return -errno;
+		length -= (size_t)taken;
+	} while (taken > 0 && length > 0);
+	return length > 0 ? -EIO : 0;
 }

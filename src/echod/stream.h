@@ -38,8 +38,10 @@ int stream_send(const struct stream *stream, const void *data, size_t length,
 
 /*
  * Take `length` bytes, or the record of that length, that were peeked at out
- * of the receive queue; `buffer` has room for them and is overwritten.
+ * of the receive queue; `buffer` has room for them and is overwritten.  0, or
+ * -errno: then it is unknown what is left.
  */
-void stream_consume(const struct stream *stream, void *buffer, size_t length);
+int stream_consume(const struct stream *stream, void *buffer,
+		   size_t length) MUST_CHECK;
 
 #endif

@@ -176,6 +176,7 @@ void worker_release_connection(struct worker *worker)
 
 void worker_await_capacity(struct worker *worker, struct worker_waiter *waiter)
 {
+	list_remove(&waiter->link);
 	list_append(&worker->waiting, &waiter->link);
 	if (!list_is_linked(&worker->retry.link))
 		reactor_timer_start(&worker->reactor, &worker->retry,

@@ -28,6 +28,8 @@
  */
 #define WORKER_SCRATCH_SIZE ((size_t)256 * 1024)
 
+struct guard;
+
 /* What all workers have in common; constant but for the count. */
 struct worker_policy {
 	uint64_t idle_timeout;	/* µs, or USEC_INFINITY */
@@ -35,6 +37,7 @@ struct worker_policy {
 	size_t hold_limit;	/* bytes that one worker may hold back */
 	uint32_t max_connections;
 	bool log_connections;
+	const struct guard *guard;
 	atomic_uint connections; /* open or being accepted, all workers */
 };
 
@@ -127,7 +130,10 @@ bool worker_reserve_connection(struct worker *worker) MUST_CHECK;
 void worker_cancel_connection(struct worker *worker);
 void worker_release_connection(struct worker *worker);
 
-/* Call the waiter back when a connection ends, or soon in any case. */
+/*
+ * Call the waiter back when a connection ends, or soon in any case.  It may be
+ * waiting already.
+ */
 void worker_await_capacity(struct worker *worker, struct worker_waiter *waiter);
 
 /* May a connection that reads a whole scratch buffer hold it back? */

@@ -121,6 +121,18 @@ def _stays_active(address, timeout):
     return True
 
 
+@case("--idle-timeout: what came in time counts, though it is seen too late")
+def not_idle_but_late():
+    with Echod(*TCP, "--idle-timeout=300ms") as echod:
+        sock = client.connect(echod.address("tcp"))
+        client.assert_echo(sock)
+        echod.pause()
+        sock.send(b"in time")
+        assert not readable(sock, timeout=0.5)  # nor run in time
+        echod.resume()
+        client.same(client.receive(sock, 7), b"in time")
+
+
 @case("22: --idle-timeout while bytes are held: a RST")
 def idle_while_holding():
     with Echod(*TCP, "--idle-timeout=300ms") as echod:

@@ -156,16 +156,21 @@ def small_replies():
         sock = client.connect(echod.address("tcp"))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-        def together():
-            sock.send(b"abc")
+        def exchange(*pieces):
+            echod.pause()  # all pieces are there before any is answered
+            # As in a dialogue: an acknowledgement can wait for a message.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+            for piece, flags in pieces:
+                sock.send(piece, flags)
+            echod.resume()
             client.receive(sock, 3)
 
+        def together():
+            exchange((b"abc", 0))
+
         def apart():
-            sock.send(b"a")
             # No receive goes beyond an urgent byte: two, hence two replies.
-            sock.send(b"b", socket.MSG_OOB)
-            sock.send(b"c")
-            client.receive(sock, 3)
+            exchange((b"a", 0), (b"b", socket.MSG_OOB), (b"c", 0))
 
         once = _median_time(together, 100)
         twice = _median_time(apart, 100)

@@ -10,7 +10,9 @@ order='
 common/macros
 common/list
 common/address common/unix_name
+common/text
 common/units
+common/histogram
 echod/log
 echod/options
 echod/stats
@@ -24,6 +26,7 @@ echod/privilege
 echod/guard
 echod/worker
 echod/stream
+echod/held
 echod/connection
 echod/datagram
 echod/listener

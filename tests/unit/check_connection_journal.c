@@ -142,7 +142,8 @@ static const struct {
 } reasons[] = {
 	{ ECONNRESET, "reset by peer" }, { EPIPE, "reset by peer" },
 	{ ETIMEDOUT, "timed out" },	 { EHOSTUNREACH, "No route to host" },
-	{ ENETDOWN, "Network is down" }, { ENOMEM, "Cannot allocate memory" },
+	{ ENETDOWN, "Network is down" }, { ENOMEM, "out of memory" },
+	{ EMSGSIZE, "record too long" },
 };
 
 START_TEST(errors_have_a_reason)

@@ -266,6 +266,7 @@ START_TEST(an_address_in_use_is_noticed)
 	listen_on(_i == 0 ? "tcp:127.0.0.1:0" : "udp:127.0.0.1:0");
 	open_all(2);
 	(void)snprintf(text, sizeof(text), "%s", intake.sockets[0].label);
+	options_deinit(&options);
 	options = (struct options){ 0 };
 	listen_on(text);
 	for (int workers = 1; workers <= 2; workers++) {

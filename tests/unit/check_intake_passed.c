@@ -93,6 +93,30 @@ START_TEST(sockets_are_served_by_kind)
 }
 END_TEST
 
+/* A unit may list an address as often as there are workers. */
+START_TEST(sockets_of_one_address_are_spread)
+{
+	struct address address = ipv4_address("127.0.0.1", 0);
+	int fds[3];
+
+	for (int i = 0; i < 3; i++) {
+		fds[i] = fd_open(AF_INET, SOCK_DGRAM);
+		fd_set_option(fds[i], SOL_SOCKET, SO_REUSEPORT, 1);
+		ck_assert_int_eq(bind(fds[i], &address.any, address.length), 0);
+		address = fd_address(fds[0]);
+	}
+	pass(fds[0]);
+	pass(udp_server());
+	pass(fds[1]);
+	pass(fds[2]);
+	ck_assert_int_eq(intake_open(&intake, &options, 2), 0);
+	ck_assert_int_eq(intake.sockets[0].worker, 0);
+	ck_assert_int_eq(intake.sockets[1].worker, 1);
+	ck_assert_int_eq(intake.sockets[2].worker, 1);
+	ck_assert_int_eq(intake.sockets[3].worker, 0);
+}
+END_TEST
+
 START_TEST(sockets_are_announced_as_passed_in)
 {
 	int pair[2];
@@ -208,6 +232,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(tcase, TEST_TIMEOUT_SEC);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, sockets_are_served_by_kind);
+	tcase_add_test(tcase, sockets_of_one_address_are_spread);
 	tcase_add_test(tcase, sockets_are_announced_as_passed_in);
 	tcase_add_test(tcase, both_passed_and_own_sockets_are_served);
 	tcase_add_test(tcase, a_connection_alone_is_no_place_to_wait_at);

@@ -235,6 +235,30 @@ START_TEST(only_a_shared_listener_is_armed_exclusively)
 }
 END_TEST
 
+/* TCP proper inherits everything; others do not. */
+START_TEST(what_is_not_inherited_is_set)
+{
+	int sockets[2] = { fd_open(AF_UNIX, SOCK_SEQPACKET),
+			   fd_open(AF_UNIX, SOCK_SEQPACKET) };
+	struct listener seqpacket = {
+		.origin = { .name = "unix:test", .records = true },
+	};
+	struct address any_name = { .length = sizeof(sa_family_t),
+				    .un.sun_family = AF_UNIX };
+
+	ck_assert_int_eq(bind(sockets[0], &any_name.any, any_name.length), 0);
+	ck_assert_int_eq(listen(sockets[0], 1), 0);
+	ck_assert_int_eq(
+		listener_open(&seqpacket, &rig.worker, sockets[0], false), 0);
+	any_name = fd_address(sockets[0]);
+	ck_assert_int_eq(connect(sockets[1], &any_name.any, any_name.length),
+			 0);
+	rig_expect_echo(&rig, sockets[1], "hello");
+	ck_assert_int_eq(fd_option(accepted_fd, SOL_SOCKET, SO_PASSCRED), 1);
+	listener_close(&seqpacket);
+}
+END_TEST
+
 START_TEST(what_comes_during_a_pause_is_accepted_after_it)
 {
 	int client;
@@ -310,6 +334,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_newcomer_without_memory_is_closed);
 	tcase_add_test(tcase, a_listener_that_epoll_does_not_take_is_not_there);
 	tcase_add_test(tcase, only_a_shared_listener_is_armed_exclusively);
+	tcase_add_test(tcase, what_is_not_inherited_is_set);
 	tcase_add_test(tcase, what_comes_during_a_pause_is_accepted_after_it);
 	tcase_add_test(tcase, connections_outlive_their_listener);
 	tcase_add_test(tcase, a_sweep_accepts_all_that_waits_now);

@@ -181,7 +181,7 @@ END_TEST
 /* The C locale has no bytes for it: vsnprintf(3) fails. */
 START_TEST(text_that_cannot_be_formatted_is_left_out)
 {
-	log_message(LOG_INFO, NULL, "%ls", L"\x20ac");
+	log_message(LOG_INFO, NULL, "before %ls", L"\x20ac");
 	stderr_expect(output, "echod: ");
 	stderr_expect_nothing(output);
 }

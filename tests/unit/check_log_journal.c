@@ -165,17 +165,20 @@ END_TEST
 
 START_TEST(field_without_room_is_left_out)
 {
-	struct log_entry entry;
-	char name[LOG_ENTRY_MAX];
+	struct {
+		struct log_entry entry;
+		char name[LOG_ENTRY_MAX]; /* an entry too long ends up here */
+	} both;
 
-	memset(name, 'N', sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
-	log_entry_init(&entry, LOG_INFO, NULL);
-	log_entry_add(&entry, "FIRST", "%02000d", 1);
-	log_entry_add(&entry, "SECOND", "%02000d", 2);
-	log_entry_add(&entry, name, "%d", 3);
-	log_entry_add(&entry, "FOURTH", "%d", 4);
-	log_entry_commit(&entry, TEXT);
+	memset(both.name, 'N', sizeof(both.name) - 1);
+	both.name[sizeof(both.name) - 1] = '\0';
+	log_entry_init(&both.entry, LOG_INFO, NULL);
+	log_entry_add(&both.entry, "FIRST", "%02000d", 1);
+	log_entry_add(&both.entry, "SECOND", "%02000d", 2);
+	log_entry_add(&both.entry, both.name, "%d", 3);
+	log_entry_add(&both.entry, "FOURTH", "%d", 4);
+	log_entry_commit(&both.entry, TEXT);
+	ck_assert_uint_eq(strlen(both.name), sizeof(both.name) - 1);
 	ck_assert_uint_eq(journal_field_count(0), 5);
 	ck_assert_uint_eq(strlen(journal_field(0, "FIRST")), 2000);
 	ck_assert_ptr_null(journal_field(0, "SECOND"));

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,21 +34,35 @@ static void open_unix(void)
 static void open_records(void)
 {
 	unix_pair(SOCK_SEQPACKET, fds);
+	fd_set_option(fds[SERVER], SOL_SOCKET, SO_PASSCRED, 1);
 	stream = (struct stream){ .fd = fds[SERVER], .records = true };
 }
 
 static void (*const open_kind[])(void) = { open_tcp, open_unix, open_records };
 
+static struct stream_input input;
+
+static int receive(bool peek)
+{
+	input = (struct stream_input){ .length = SIZE_MAX, .end = true };
+	return stream_receive(&stream, buffer, sizeof(buffer), peek, &input);
+}
+
 static void expect_received(bool peek, const char *text)
 {
-	size_t received = SIZE_MAX;
-
 	await_readable(fds[SERVER]);
-	ck_assert_int_eq(stream_receive(&stream, buffer, sizeof(buffer), peek,
-					&received),
-			 0);
-	ck_assert_uint_eq(received, strlen(text));
-	ck_assert_mem_eq(buffer, text, received);
+	ck_assert_int_eq(receive(peek), 0);
+	ck_assert(!input.end);
+	ck_assert_uint_eq(input.length, strlen(text));
+	ck_assert_mem_eq(buffer, text, input.length);
+}
+
+static void expect_end(bool peek)
+{
+	await_readable(fds[SERVER]);
+	ck_assert_int_eq(receive(peek), 0);
+	ck_assert(input.end);
+	ck_assert_uint_eq(input.length, 0);
 }
 
 START_TEST(receives_what_was_sent)
@@ -66,7 +81,7 @@ START_TEST(peeked_bytes_stay_until_consumed)
 	send_text(fds[CLIENT], "abc");
 	expect_received(true, "abc");
 	expect_received(true, "abc");
-	stream_consume(&stream, buffer, 3);
+	ck_assert_int_eq(stream_consume(&stream, buffer, 3), 0);
 	send_text(fds[CLIENT], "de");
 	expect_received(true, "de");
 }
@@ -77,7 +92,7 @@ START_TEST(part_of_what_was_peeked_is_consumed)
 	open_kind[_i]();
 	send_text(fds[CLIENT], "abc");
 	expect_received(true, "abc");
-	stream_consume(&stream, buffer, 2);
+	ck_assert_int_eq(stream_consume(&stream, buffer, 2), 0);
 	expect_received(false, "c");
 }
 END_TEST
@@ -89,7 +104,7 @@ START_TEST(tcp_consumes_without_copying)
 	send_text(fds[CLIENT], "abc");
 	expect_received(true, "abc");
 	memset(buffer, '-', sizeof(buffer));
-	stream_consume(&stream, buffer, 3);
+	ck_assert_int_eq(stream_consume(&stream, buffer, 3), 0);
 	ck_assert_mem_eq(buffer, "---", 3);
 	ck_assert_uint_eq(fd_inq(fds[SERVER]), 0);
 }
@@ -103,25 +118,22 @@ START_TEST(consuming_goes_on_until_all_is_taken)
 	expect_received(true, "abcdef");
 	fault_shorten(FAULT_RECV, 1);
 	fault_shorten(FAULT_RECV, 2);
-	stream_consume(&stream, buffer, 5);
+	ck_assert_int_eq(stream_consume(&stream, buffer, 5), 0);
 	expect_received(false, "f");
 }
 END_TEST
 
-START_TEST(consuming_ends_when_nothing_comes)
+START_TEST(consuming_that_fails_is_reported)
 {
-	unsigned int before;
-
 	open_kind[_i]();
 	send_text(fds[CLIENT], "abc");
 	await_readable(fds[SERVER]);
-	before = fault_count(FAULT_RECV);
 	fault_fail(FAULT_RECV, ECONNRESET);
-	stream_consume(&stream, buffer, 3);
-	ck_assert_uint_eq(fault_count(FAULT_RECV), before + 1);
+	ck_assert_int_eq(stream_consume(&stream, buffer, 3), -ECONNRESET);
+	/* There is less than was peeked at. */
 	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
-	stream_consume(&stream, buffer, 4);
-	ck_assert_uint_le(fault_count(FAULT_RECV), before + 3);
+	AWAIT(events_now(fds[SERVER], POLLRDHUP) & POLLRDHUP);
+	ck_assert_int_eq(stream_consume(&stream, buffer, 4), -EIO);
 }
 END_TEST
 
@@ -130,32 +142,43 @@ START_TEST(consumed_is_one_record)
 	open_records();
 	send_text(fds[CLIENT], "abc");
 	send_text(fds[CLIENT], "de");
-	fault_shorten(FAULT_RECV, 2);
-	stream_consume(&stream, buffer, 3);
+	ck_assert_int_eq(stream_consume(&stream, buffer, 3), 0);
 	expect_received(false, "de");
 }
 END_TEST
 
 START_TEST(nothing_to_receive_is_eagain)
 {
-	size_t received = SIZE_MAX;
-
 	open_kind[_i]();
 	/* Also if somebody made the socket blocking. */
 	ck_assert_int_eq(fcntl(fds[SERVER], F_SETFL, 0), 0);
-	ck_assert_int_eq(stream_receive(&stream, buffer, sizeof(buffer), _i > 0,
-					&received),
-			 -EAGAIN);
-	ck_assert_uint_eq(received, 0);
+	ck_assert_int_eq(receive(_i > 0), -EAGAIN);
+	ck_assert_uint_eq(input.length, 0);
 }
 END_TEST
 
-START_TEST(end_is_no_bytes)
+START_TEST(end_is_told)
 {
 	open_kind[_i]();
+	send_text(fds[CLIENT], "abc");
 	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
-	expect_received(false, "");
+	expect_received(true, "abc");
+	expect_received(false, "abc");
+	expect_end(false);
+	expect_end(true);
+}
+END_TEST
+
+/* The kernel says 0 bytes of both. */
+START_TEST(empty_records_are_not_the_end)
+{
+	open_records();
+	send_text(fds[CLIENT], "");
+	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
 	expect_received(true, "");
+	expect_received(false, "");
+	expect_end(true);
+	expect_end(false);
 }
 END_TEST
 
@@ -167,7 +190,7 @@ START_TEST(record_is_one_receive)
 	send_text(fds[CLIENT], "de");
 	expect_received(false, "abc");
 	expect_received(true, "");
-	stream_consume(&stream, buffer, 0);
+	ck_assert_int_eq(stream_consume(&stream, buffer, 0), 0);
 	expect_received(false, "de");
 }
 END_TEST
@@ -175,29 +198,24 @@ END_TEST
 START_TEST(record_that_does_not_fit_tells_its_length)
 {
 	char record[sizeof(buffer) + 1] = { 0 };
-	size_t received;
 
 	open_records();
 	ck_assert_int_eq(send(fds[CLIENT], record, sizeof(record), 0),
 			 sizeof(record));
 	for (int peek = 1; peek >= 0; peek--) {
-		ck_assert_int_eq(stream_receive(&stream, buffer, sizeof(buffer),
-						peek, &received),
-				 0);
-		ck_assert_uint_eq(received, sizeof(record));
+		ck_assert_int_eq(receive(peek), 0);
+		ck_assert(!input.end);
+		ck_assert_uint_eq(input.length, sizeof(record));
 	}
 }
 END_TEST
 
 START_TEST(only_so_much_is_received)
 {
-	size_t received;
-
 	open_unix();
 	send_text(fds[CLIENT], "abcdef");
-	ck_assert_int_eq(stream_receive(&stream, buffer, 4, false, &received),
-			 0);
-	ck_assert_uint_eq(received, 4);
+	ck_assert_int_eq(stream_receive(&stream, buffer, 4, false, &input), 0);
+	ck_assert_uint_eq(input.length, 4);
 	expect_received(false, "ef");
 }
 END_TEST
@@ -266,18 +284,17 @@ static const int errors[] = { EAGAIN,	ECONNRESET, EPIPE,  ETIMEDOUT,
 
 START_TEST(errors_are_reported)
 {
-	size_t done = SIZE_MAX;
+	size_t sent = SIZE_MAX;
 
-	open_tcp();
-	fault_fail(FAULT_RECV, errors[_i]);
-	ck_assert_int_eq(
-		stream_receive(&stream, buffer, sizeof(buffer), false, &done),
-		-errors[_i]);
-	ck_assert_uint_eq(done, 0);
-	done = SIZE_MAX;
+	for (size_t kind = 0; kind < ARRAY_SIZE(open_kind); kind++) {
+		open_kind[kind]();
+		fault_fail(FAULT_RECV, errors[_i]);
+		ck_assert_int_eq(receive(false), -errors[_i]);
+		ck_assert_uint_eq(input.length, 0);
+	}
 	fault_fail(FAULT_SEND, errors[_i]);
-	ck_assert_int_eq(stream_send(&stream, "abc", 3, &done), -errors[_i]);
-	ck_assert_uint_eq(done, 0);
+	ck_assert_int_eq(stream_send(&stream, "abc", 3, &sent), -errors[_i]);
+	ck_assert_uint_eq(sent, 0);
 }
 END_TEST
 
@@ -296,7 +313,7 @@ START_TEST(interrupted_calls_are_repeated)
 	interrupt_twice(FAULT_RECV);
 	expect_received(true, "abc");
 	interrupt_twice(FAULT_RECV);
-	stream_consume(&stream, buffer, 3);
+	ck_assert_int_eq(stream_consume(&stream, buffer, 3), 0);
 	ck_assert_uint_eq(fd_inq(fds[SERVER]), 0);
 	interrupt_twice(FAULT_SEND);
 	ck_assert_int_eq(stream_send(&stream, "de", 2, &sent), 0);
@@ -317,10 +334,11 @@ static Suite *make_suite(void)
 	tcase_add_test(receive, tcp_consumes_without_copying);
 	tcase_add_loop_test(receive, consuming_goes_on_until_all_is_taken, 0,
 			    2);
-	tcase_add_loop_test(receive, consuming_ends_when_nothing_comes, 0, 3);
+	tcase_add_loop_test(receive, consuming_that_fails_is_reported, 0, 3);
 	tcase_add_test(receive, consumed_is_one_record);
 	tcase_add_loop_test(receive, nothing_to_receive_is_eagain, 0, 3);
-	tcase_add_loop_test(receive, end_is_no_bytes, 0, 3);
+	tcase_add_loop_test(receive, end_is_told, 0, 3);
+	tcase_add_test(receive, empty_records_are_not_the_end);
 	tcase_add_test(receive, record_is_one_receive);
 	tcase_add_test(receive, record_that_does_not_fit_tells_its_length);
 	tcase_add_test(receive, only_so_much_is_received);

@@ -72,6 +72,7 @@ bool open_pair(enum kind kind)
 		break;
 	case KIND_RECORDS:
 		unix_pair(SOCK_SEQPACKET, fds);
+		fd_set_option(fds[SERVER], SOL_SOCKET, SO_PASSCRED, 1);
 		break;
 	case KIND_MPTCP:
 	case KIND_COUNT:

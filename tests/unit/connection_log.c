@@ -183,6 +183,7 @@ static const struct {
 } reasons[] = {
 	{ ECONNRESET, "reset by peer" },      { EPIPE, "reset by peer" },
 	{ ETIMEDOUT, "timed out" },	      { EIO, "Input/output error" },
+	{ ENOMEM, "out of memory" },	      { EMSGSIZE, "record too long" },
 	{ EHOSTUNREACH, "No route to host" },
 };
 

@@ -68,7 +68,7 @@ START_TEST(peer_that_does_not_read_gets_it_all_later)
 	open_pair((enum kind)_i);
 	fd_set_option(fds[SERVER], SOL_SOCKET, SO_SNDBUF, 4096);
 	fd_set_option(fds[CLIENT], SOL_SOCKET, SO_SNDBUF, 65536);
-	fd_set_option(fds[CLIENT], SOL_SOCKET, SO_RCVBUF, 4096);
+	fd_set_option(fds[CLIENT], SOL_SOCKET, SO_RCVBUF, 65536);
 	serve_pair((enum kind)_i, NULL);
 	total = stuff();
 	ck_assert_uint_lt(counted(COUNTER_bytes_sent), total);

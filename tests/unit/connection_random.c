@@ -22,6 +22,9 @@ static uint32_t state;
 
 /* Is fault injection on?  The client's own calls go by the same way. */
 static bool faulty;
+
+/* In this turn: what was peeked at can surely be received. */
+static bool peeked;
 static enum kind kind;
 
 /* xorshift32 (Marsaglia). */
@@ -33,15 +36,17 @@ static uint32_t any_below(uint32_t bound)
 	return state % bound;
 }
 
-static struct fault_plan plan_anything(enum fault_call call)
+static struct fault_plan plan_anything(enum fault_call call, int flags)
 {
 	struct fault_plan plan = { 0 };
+	bool sure = peeked && call == FAULT_RECV && !(flags & MSG_PEEK);
 
 	if (!faulty || (call != FAULT_RECV && call != FAULT_SEND))
 		return plan;
 	switch (any_below(6)) {
 	case 0:
-		plan.error = EAGAIN;
+		if (!sure)
+			plan.error = EAGAIN;
 		break;
 	case 1:
 		plan.error = EINTR;
@@ -55,6 +60,8 @@ static struct fault_plan plan_anything(enum fault_call call)
 	default:
 		break;
 	}
+	if (call == FAULT_RECV && plan.error == 0 && (flags & MSG_PEEK))
+		peeked = true;
 	return plan;
 }
 
@@ -63,6 +70,7 @@ static void turn(void)
 	/* What was refused without the kernel's knowing: it may go now. */
 	if (any_below(2))
 		fault_renew_edges();
+	peeked = false;
 	faulty = true;
 	if (reactor_poll(&worker.reactor) == 0)
 		reactor_dispatch(&worker.reactor);
@@ -73,7 +81,7 @@ static void turn(void)
 static size_t client_send(size_t sent)
 {
 	uint8_t piece[PIECE];
-	size_t length = MIN(any_below(PIECE), BYTES - sent);
+	size_t any = any_below(PIECE), length = MIN(any, BYTES - sent);
 	ssize_t result;
 
 	for (size_t i = 0; i < length; i++)
@@ -143,7 +151,6 @@ START_TEST(every_byte_comes_back_once)
 	if (!open_pair(kind))
 		return;
 	fd_set_option(fds[SERVER], SOL_SOCKET, SO_SNDBUF, 8192);
-	fd_set_option(fds[CLIENT], SOL_SOCKET, SO_RCVBUF, 8192);
 	serve_pair(kind, NULL);
 	fault_set_hook(plan_anything);
 	echo_at_random();

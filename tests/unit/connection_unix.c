@@ -114,6 +114,17 @@ START_TEST(urgent_byte_is_echoed_in_its_place)
 }
 END_TEST
 
+/* Told from the end by its credentials. */
+static void expect_empty_record(void)
+{
+	char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	struct msghdr message = { .msg_control = bytes,
+				  .msg_controllen = sizeof(bytes) };
+
+	ck_assert_int_eq(recvmsg(fds[CLIENT], &message, 0), 0);
+	ck_assert_uint_gt(message.msg_controllen, 0);
+}
+
 START_TEST(records_keep_their_boundaries)
 {
 	open_connection(KIND_RECORDS);
@@ -171,16 +182,18 @@ START_TEST(empty_record_before_the_end_is_echoed)
 }
 END_TEST
 
-/* The last empty records cannot be told from the end. */
-START_TEST(empty_record_at_the_end_is_the_end)
+START_TEST(empty_record_at_the_end_is_echoed)
 {
 	open_connection(KIND_RECORDS);
+	fd_set_option(fds[CLIENT], SOL_SOCKET, SO_PASSCRED, 1);
 	send_text(fds[CLIENT], "abc");
 	send_text(fds[CLIENT], "");
 	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
 	serve();
 	expect_text(fds[CLIENT], "abc");
+	expect_empty_record();
 	ck_assert_uint_eq(connections(), 0);
+	expect_fin();
 }
 END_TEST
 
@@ -285,7 +298,7 @@ TCase *connection_unix_case(void)
 	tcase_add_test(tcase, empty_record_is_echoed);
 	tcase_add_test(tcase, empty_record_waits_for_a_full_peer);
 	tcase_add_test(tcase, empty_record_before_the_end_is_echoed);
-	tcase_add_test(tcase, empty_record_at_the_end_is_the_end);
+	tcase_add_test(tcase, empty_record_at_the_end_is_echoed);
 	tcase_add_test(tcase, longest_record_is_echoed);
 	tcase_add_test(tcase, record_too_long_is_a_reset);
 	tcase_add_test(tcase, record_longer_than_our_send_buffer_is_a_reset);

@@ -43,6 +43,7 @@ void *__real_malloc(size_t size);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			  void *(*run)(void *), void *argument);
 ssize_t __real_recv(int fd, void *buffer, size_t size, int flags);
+ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __real_send(int fd, const void *data, size_t size, int flags);
 
 void __wrap_abort(void) __attribute__((noreturn));
@@ -57,6 +58,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags);
 ssize_t __wrap___recv_chk(int fd, void *buffer, size_t size, size_t room,
 			  int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
 
 static void plan_add(enum fault_call call, struct fault_plan plan)
@@ -111,12 +113,12 @@ void fault_epoll_bring(const struct epoll_event *events, int count)
 	faults.brought_count = count;
 }
 
-static struct fault_plan plan_take(enum fault_call call)
+static struct fault_plan plan_take(enum fault_call call, int flags)
 {
 	struct fault_plan *plans = faults.plans[call], plan = plans[0];
 
 	if (faults.planned[call] == 0)
-		return faults.hook ? faults.hook(call)
+		return faults.hook ? faults.hook(call, flags)
 				   : (struct fault_plan){ 0 };
 	faults.planned[call]--;
 	memmove(plans, plans + 1, faults.planned[call] * sizeof(*plans));
@@ -124,17 +126,22 @@ static struct fault_plan plan_take(enum fault_call call)
 }
 
 /* Count the call; sets errno if it is to fail. */
-static struct fault_plan plan_for(enum fault_call call)
+static struct fault_plan plan_with_flags(enum fault_call call, int flags)
 {
 	struct fault_plan plan;
 
 	pthread_mutex_lock(&faults_mutex);
 	faults.counts[call]++;
-	plan = plan_take(call);
+	plan = plan_take(call, flags);
 	pthread_mutex_unlock(&faults_mutex);
 	if (plan.error != 0)
 		errno = plan.error;
 	return plan;
+}
+
+static struct fault_plan plan_for(enum fault_call call)
+{
+	return plan_with_flags(call, 0);
 }
 
 static size_t shortened(struct fault_plan plan, size_t size)
@@ -229,9 +236,8 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 
 ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags)
 {
-	struct fault_plan plan = plan_for(FAULT_RECV);
+	struct fault_plan plan = plan_with_flags(FAULT_RECV, flags);
 
-	faults.seen.flags = flags;
 	if (plan.error != 0)
 		return -1;
 	return __real_recv(fd, buffer, shortened(plan, size), flags);
@@ -244,11 +250,17 @@ ssize_t __wrap___recv_chk(int fd, void *buffer, size_t size, size_t room,
 	return __wrap_recv(fd, buffer, size, flags);
 }
 
+ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
+{
+	if (plan_with_flags(FAULT_RECV, flags).error != 0)
+		return -1;
+	return __real_recvmsg(fd, message, flags);
+}
+
 ssize_t __wrap_send(int fd, const void *data, size_t size, int flags)
 {
-	struct fault_plan plan = plan_for(FAULT_SEND);
+	struct fault_plan plan = plan_with_flags(FAULT_SEND, flags);
 
-	faults.seen.flags = flags;
 	if (plan.error != 0)
 		return -1;
 	return __real_send(fd, data, shortened(plan, size), flags);

@@ -23,7 +23,7 @@ enum fault_call {
 	FAULT_EVENTFD,
 	FAULT_MALLOC,
 	FAULT_PTHREAD_CREATE,
-	FAULT_RECV,
+	FAULT_RECV, /* and recvmsg */
 	FAULT_SEND,
 	FAULT_CALLS
 };
@@ -31,10 +31,11 @@ enum fault_call {
 /* All zero: an ordinary call. */
 struct fault_plan {
 	int error;   /* fail with this */
-	size_t most; /* recv, send: transfer at most so many bytes */
+	size_t most; /* recv (not recvmsg), send: at most so many bytes */
 };
 
-typedef struct fault_plan fault_hook(enum fault_call call);
+/* `flags` are those of recv and send, else 0. */
+typedef struct fault_plan fault_hook(enum fault_call call, int flags);
 
 /* What the next call, and the next after that, ... does. */
 void fault_fail(enum fault_call call, int error);
@@ -53,7 +54,6 @@ struct fault_seen {
 	uint32_t armed; /* epoll_ctl */
 	int timeout;	/* epoll_wait */
 	int count;	/* ... what it returned */
-	int flags;	/* recv, send */
 };
 struct fault_seen fault_seen(void);
 

@@ -7,12 +7,18 @@ UNIT_TESTS = \
 	tests/unit/check_address_parse \
 	tests/unit/check_connection \
 	tests/unit/check_connection_journal \
+	tests/unit/check_crew \
+	tests/unit/check_crew_making \
 	tests/unit/check_datagram \
 	tests/unit/check_datagram_receive \
 	tests/unit/check_datagram_send \
 	tests/unit/check_datagram_unix \
 	tests/unit/check_datagram_wire \
 	tests/unit/check_drain \
+	tests/unit/check_histogram \
+	tests/unit/check_histogram_samples \
+	tests/unit/check_guard \
+	tests/unit/check_held \
 	tests/unit/check_idle \
 	tests/unit/check_intake \
 	tests/unit/check_intake_failure \
@@ -32,12 +38,15 @@ UNIT_TESTS = \
 	tests/unit/check_privilege \
 	tests/unit/check_reactor \
 	tests/unit/check_report \
+	tests/unit/check_server \
+	tests/unit/check_server_failure \
 	tests/unit/check_service \
 	tests/unit/check_socket \
 	tests/unit/check_socket_identity \
 	tests/unit/check_socket_options \
 	tests/unit/check_stats \
 	tests/unit/check_stream \
+	tests/unit/check_text \
 	tests/unit/check_units \
 	tests/unit/check_unix_name \
 	tests/unit/check_worker
@@ -51,6 +60,7 @@ tests_unit_libharness_a_SOURCES = \
 	tests/unit/injection.h \
 	tests/unit/namespace.c tests/unit/namespace.h \
 	tests/unit/rig.c tests/unit/rig.h \
+	tests/unit/server_rig.c tests/unit/server_rig.h \
 	tests/unit/sockets.c tests/unit/sockets.h \
 	tests/unit/wire.c tests/unit/wire.h
 
@@ -96,17 +106,24 @@ tests_unit_check_worker_SOURCES = \
 wrap_faults = -Wl,--wrap=__recv_chk -Wl,--wrap=abort -Wl,--wrap=epoll_create1 \
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=eventfd \
 	-Wl,--wrap=malloc -Wl,--wrap=pthread_create -Wl,--wrap=recv \
-	-Wl,--wrap=send
+	-Wl,--wrap=recvmsg -Wl,--wrap=send
 tests_unit_check_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=if_indextoname
 tests_unit_check_address_parse_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 	-Wl,--wrap=getaddrinfo
 tests_unit_check_connection_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_connection_journal_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sd_journal_sendv
+tests_unit_check_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl
+tests_unit_check_crew_making_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aligned_alloc \
+	-Wl,--wrap=calloc -Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl \
+	-Wl,--wrap=eventfd -Wl,--wrap=getrlimit -Wl,--wrap=malloc \
+	-Wl,--wrap=pthread_create -Wl,--wrap=sched_getaffinity \
+	-Wl,--wrap=setrlimit
 tests_unit_check_datagram_receive_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=malloc -Wl,--wrap=recvmmsg
 tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=recvmmsg -Wl,--wrap=sendmmsg
+tests_unit_check_histogram_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_intake_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind
 tests_unit_check_intake_failure_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 	-Wl,--wrap=getsockname -Wl,--wrap=reallocarray -Wl,--wrap=socket
@@ -125,6 +142,14 @@ tests_unit_check_privilege_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getpwnam \
 tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
 	-Wl,--wrap=service_notify_status
+tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=crew_has_answered \
+	-Wl,--wrap=intake_is_pending -Wl,--wrap=recvmmsg \
+	-Wl,--wrap=service_take_sockets
+tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=aligned_alloc -Wl,--wrap=bind -Wl,--wrap=epoll_create1 \
+	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=eventfd \
+	-Wl,--wrap=privilege_drop -Wl,--wrap=pthread_create \
+	-Wl,--wrap=signalfd
 tests_unit_check_service_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 	-Wl,--wrap=listen -Wl,--wrap=socket

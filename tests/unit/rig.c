@@ -6,6 +6,7 @@
 
 #include "echod/connection.h"
 #include "echod/drain.h"
+#include "echod/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,11 +26,15 @@ static void rig_on_answer(void *context)
 
 void rig_init(struct rig *rig)
 {
+	static struct guard guard;
+
+	guard_init(&guard);
 	rig->policy = (struct worker_policy){
 		.idle_timeout = USEC_INFINITY,
 		.drain_timeout = USEC_INFINITY,
 		.hold_limit = (size_t)64 << 20,
 		.max_connections = 1000000,
+		.guard = &guard,
 	};
 	rig->answers = 0;
 	ck_assert_int_eq(worker_init(&rig->worker, &rig->policy,
@@ -126,6 +131,12 @@ void log_await(const char *text)
 
 	while (!log_has(text))
 		await_again(deadline, text);
+}
+
+const char *log_after(const char *text)
+{
+	log_await(text);
+	return strstr(caught.text, text) + strlen(text);
 }
 
 void log_forget(void)

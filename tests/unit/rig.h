@@ -49,6 +49,9 @@ bool log_has(const char *text);
 unsigned log_count(const char *text);
 void log_forget(void);
 
+/* What follows this text in it, which is awaited. */
+const char *log_after(const char *text);
+
 /* Await the end of the stream: a FIN, or a reset (of bytes unread). */
 bool stream_ends_clean(int fd);
 

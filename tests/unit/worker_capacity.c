@@ -107,6 +107,17 @@ START_TEST(waiter_that_waits_again_is_called_once)
 }
 END_TEST
 
+START_TEST(waiter_may_be_waiting_already)
+{
+	await_capacity(&a, 'a');
+	worker_await_capacity(&worker, &a.waiter);
+	ck_assert(worker_reserve_connection(&worker));
+	worker_release_connection(&worker);
+	expect_calls("a");
+	ck_assert(!list_is_linked(&a.waiter.link));
+}
+END_TEST
+
 START_TEST(waiter_removes_another)
 {
 	await_capacity(&a, 'a');
@@ -168,6 +179,7 @@ TCase *worker_capacity_case(void)
 	tcase_add_test(tcase, released_connection_wakes_all_waiters_in_order);
 	tcase_add_test(tcase, cancelled_connection_wakes_nobody);
 	tcase_add_test(tcase, waiter_that_waits_again_is_called_once);
+	tcase_add_test(tcase, waiter_may_be_waiting_already);
 	tcase_add_test(tcase, waiter_removes_another);
 	tcase_add_test(tcase, waiters_are_called_soon_in_any_case);
 	tcase_add_test(tcase, bytes_may_be_held_up_to_the_limit);

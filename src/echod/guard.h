@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who gets a reply.  An echo service that answers a datagram from another
+ * service, whose address somebody forged, starts an endless exchange (RFC 4732,
+ * CVE-2024-2169): so it does not answer ports on which services live.  Pure:
+ * no system calls, constant once the sockets are known.
+ */
+#ifndef ECHOD_GUARD_H
+#define ECHOD_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct guard {
+	uint64_t refused_ports[65536 / 64]; /* a bit each */
+};
+
+/* Refuse port 0, to which nothing can be sent, and those below 1024. */
+void guard_init(struct guard *guard);
+
+/* Refuse this port, too: one that we serve datagrams on. */
+void guard_refuse_port(struct guard *guard, uint16_t port);
+
+/* Is the peer's port refused?  Addresses without ports never are. */
+bool guard_refuses_port(const struct guard *guard, const struct sockaddr *peer);
+
+#endif
