@@ -25,6 +25,12 @@
 #define USEC_PER_SEC  UINT64_C(1000000)
 #define USEC_INFINITY UINT64_MAX
 
+/* A moment that much later, if need be USEC_INFINITY. */
+static inline uint64_t usec_add(uint64_t moment, uint64_t span)
+{
+	return span > USEC_INFINITY - moment ? USEC_INFINITY : moment + span;
+}
+
 /* What to append to a noun. */
 #define PLURAL(count) ((count) == 1 ? "" : "s")
 

@@ -221,18 +221,6 @@ static void connection_on_nothing(struct connection *connection, int error)
 		connection_finish(connection);
 }
 
-/*
- * A short read empties a TCP receive queue unless it stopped at urgent data or
- * at a FIN; a Unix one may also have stopped at a passed descriptor.
- */
-static bool connection_is_drained(const struct connection *connection,
-				  size_t received)
-{
-	return connection->tcp && received < WORKER_SCRATCH_SIZE &&
-	       !(connection->source.ready & MORE_TO_COME) &&
-	       !connection->draining;
-}
-
 /* `received` bytes stand in the scratch buffer, peeked at or consumed. */
 static void connection_reply(struct connection *connection, size_t received,
 			     bool peeked)
@@ -260,7 +248,13 @@ static void connection_reply(struct connection *connection, size_t received,
 		connection_hold(connection,
 				peeked ? NULL : worker->scratch + sent,
 				received - sent);
-	else if (connection_is_drained(connection, received))
+	/*
+	 * A short read empties a TCP receive queue unless it stopped at urgent
+	 * data or a FIN; a Unix one may also have stopped at a descriptor.
+	 */
+	else if (connection->tcp && received < WORKER_SCRATCH_SIZE &&
+		 !connection->draining &&
+		 !(connection->source.ready & MORE_TO_COME))
 		event_source_consume(&connection->source, EPOLLIN);
 }
 
@@ -376,9 +370,15 @@ int connection_open(struct worker *worker, int fd,
 void connection_on_idle(struct idle_entry *entry)
 {
 	struct connection *connection = connection_of(entry);
+	struct worker *worker = worker_of(&connection->source);
 
-	STATS_COUNT(&worker_of(&connection->source)->stats, connections_idled,
-		    1);
+	/* It is not idle but late: it came in time, and we were not run. */
+	if (connection->state == CONNECTION_ECHOING &&
+	    socket_unread(connection->source.fd) > 0) {
+		idle_queue_touch(&worker->connections, entry);
+		return;
+	}
+	STATS_COUNT(&worker->stats, connections_idled, 1);
 	connection_end(connection, "idle");
 }
 

@@ -72,17 +72,10 @@ static void drain_listener(struct listener *listener)
 	listener_close(listener);
 }
 
-static uint64_t drain_deadline(const struct worker *worker)
-{
-	uint64_t now = worker->reactor.now;
-	uint64_t timeout = worker->policy->drain_timeout;
-
-	return timeout > USEC_INFINITY - now ? USEC_INFINITY : now + timeout;
-}
-
 static void drain_begin(struct worker *worker)
 {
-	worker->drain_deadline = drain_deadline(worker);
+	worker->drain_deadline =
+		usec_add(worker->reactor.now, worker->policy->drain_timeout);
 	for_each_listener(worker, drain_listener);
 	for_each_datagram(worker, datagram_sweep);
 	for_each_connection(worker, connection_drain);

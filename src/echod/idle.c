@@ -18,10 +18,8 @@ static struct idle_entry *first_of(struct idle_queue *queue)
  */
 static void queue_schedule(struct idle_queue *queue)
 {
-	uint64_t since = first_of(queue)->since;
-
 	reactor_timer_start(queue->reactor, &queue->timer,
-			    since + MIN(queue->timeout, UINT64_MAX - since));
+			    usec_add(first_of(queue)->since, queue->timeout));
 }
 
 static void queue_on_expiry(struct reactor_timer *timer)

@@ -49,8 +49,8 @@ int privilege_drop(const char *user)
 			    user);
 	else if (error < 0)
 		log_message(LOG_ERR, MESSAGE_FAILED,
-			    "cannot look user '%.100s' up: %s (see getent "
-			    "passwd)",
+			    "cannot change to user '%.100s': looking it up "
+			    "failed: %s (see getent passwd)",
 			    user, strerrordesc_np(-error));
 	if (error < 0)
 		return error;

@@ -176,6 +176,13 @@ int reactor_poll(struct reactor *reactor)
 	int count = epoll_wait(reactor->epoll_fd, events, EVENTS_PER_POLL,
 			       reactor_timeout(reactor));
 
+	/*
+	 * Also after SIGSTOP and SIGCONT: see signal(7).  What came in the
+	 * meantime is to be seen before timers find that it is late.
+	 */
+	if (count < 0 && errno == EINTR)
+		count = epoll_wait(reactor->epoll_fd, events, EVENTS_PER_POLL,
+				   0);
 	if (count < 0 && errno != EINTR)
 		return -errno;
 	reactor->now = reactor_clock();

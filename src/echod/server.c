@@ -52,7 +52,6 @@ struct server {
 	struct reactor reactor;
 	struct stats stats; /* of the main thread */
 	struct event_source signals, answers;
-	int signal_fd, answer_fd;
 	struct reactor_timer tick, watchdog;
 	uint64_t watchdog_interval; /* µs; 0: off */
 	bool unresponsive;
@@ -80,7 +79,7 @@ static void server_on_worker_answer(void *context)
 	uint64_t one = 1;
 
 	/* Fails only if it would overflow: then we are woken anyway. */
-	(void)!write(server->answer_fd, &one, sizeof(one));
+	(void)!write(server->answers.fd, &one, sizeof(one));
 }
 
 static void server_extend_stop(struct server *server)
@@ -95,8 +94,6 @@ static void server_extend_stop(struct server *server)
 
 static void server_stop(struct server *server, unsigned how)
 {
-	uint64_t timeout = server->options->drain_timeout;
-	uint64_t now = server->reactor.now;
 	unsigned left = crew_connections(&server->crew);
 
 	if (server->state != SERVER_STOPPING) {
@@ -107,7 +104,7 @@ static void server_stop(struct server *server, unsigned how)
 	}
 	server->state = SERVER_STOPPING;
 	server->stop_deadline =
-		timeout > USEC_INFINITY - now ? USEC_INFINITY : now + timeout;
+		usec_add(server->reactor.now, server->options->drain_timeout);
 	if (how == WORKER_DRAIN)
 		server_extend_stop(server);
 	crew_post(&server->crew, how);
@@ -133,9 +130,9 @@ static void server_on_hangup(struct server *server)
 
 static void server_on_user1(struct server *server)
 {
-	struct stats_snapshot snapshot = server_collect(server);
+	struct stats_snapshot now = server_collect(server);
 
-	report_counters(&snapshot, crew_connections(&server->crew));
+	report_counters(&now, crew_connections(&server->crew));
 }
 
 static const struct {
@@ -278,12 +275,13 @@ static int server_start_crew(struct server *server, size_t workers)
 	return error;
 }
 
+/* The descriptor, if it is one, is closed by server_deinit(). */
 static int server_watch(struct server *server, struct event_source *source,
 			int fd, event_handler *on_ready)
 {
+	event_source_init(source, fd, on_ready);
 	if (fd < 0)
 		return -errno;
-	event_source_init(source, fd, on_ready);
 	return reactor_add(&server->reactor, source, EPOLLIN, EPOLLIN);
 }
 
@@ -291,18 +289,17 @@ static int server_init_reactor(struct server *server, const sigset_t *signals)
 {
 	int error = reactor_init(&server->reactor);
 
-	server->answer_fd = server->signal_fd = -1;
-	if (error == 0) {
-		server->signal_fd =
-			signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
-		error = server_watch(server, &server->signals,
-				     server->signal_fd, server_on_signals);
-	}
-	if (error == 0) {
-		server->answer_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	event_source_init(&server->answers, -1, NULL);
+	event_source_init(&server->signals, -1, NULL);
+	if (error == 0)
 		error = server_watch(server, &server->answers,
-				     server->answer_fd, server_on_answers);
-	}
+				     eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+				     server_on_answers);
+	if (error == 0)
+		error = server_watch(
+			server, &server->signals,
+			signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC),
+			server_on_signals);
 	if (error < 0)
 		log_message(LOG_ERR, MESSAGE_FAILED,
 			    "cannot set up the main thread: %s (raise the "
@@ -354,8 +351,8 @@ static void server_deinit(struct server *server)
 	intake_close(&server->intake);
 	event_source_remove(&server->answers);
 	event_source_remove(&server->signals);
-	close(server->answer_fd);
-	close(server->signal_fd);
+	close(server->answers.fd);
+	close(server->signals.fd);
 	reactor_deinit(&server->reactor);
 }
 
@@ -379,7 +376,9 @@ static int server_serve(struct server *server)
 {
 	int error = reactor_run(&server->reactor);
 
-	if (error < 0)
+	if (error == 0)
+		log_message(LOG_INFO, MESSAGE_STOPPED, "stopped");
+	else
 		log_message(LOG_ERR, MESSAGE_FAILED,
 			    "the main thread failed: %s (please report this)",
 			    strerrordesc_np(-error));
@@ -398,7 +397,5 @@ int server_run(const struct options *options)
 	if (error == 0)
 		error = server_serve(&server);
 	server_deinit(&server);
-	if (error == 0)
-		log_message(LOG_INFO, MESSAGE_STOPPED, "stopped");
 	return error;
 }

@@ -248,6 +248,7 @@ START_TEST(init_reports_lack_of_memory)
 	histogram_deinit(&other);
 	mmap_fails = true;
 	ck_assert_int_eq(histogram_init(&other), -ENOMEM);
+	ck_assert_ptr_null(other.counts);
 	histogram_deinit(&other);
 	mmap_fails = false;
 	ck_assert_int_eq(histogram_init(&other), 0);

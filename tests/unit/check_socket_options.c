@@ -215,14 +215,14 @@ START_TEST(streams_between_processes)
 }
 END_TEST
 
-START_TEST(a_small_receive_buffer_grows)
+START_TEST(a_receive_buffer_grows)
 {
 	struct address any_port = ipv4_address("127.0.0.1", 0);
 	int fd = udp_socket(&any_port);
+	int before = fd_option(fd, SOL_SOCKET, SO_RCVBUF);
 
-	fd_set_option(fd, SOL_SOCKET, SO_RCVBUF, 4096);
 	prepare(fd);
-	ck_assert_int_gt(fd_option(fd, SOL_SOCKET, SO_RCVBUF), 100000);
+	ck_assert_int_gt(fd_option(fd, SOL_SOCKET, SO_RCVBUF), before);
 }
 END_TEST
 
@@ -270,7 +270,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, datagrams_on_ipv6);
 	tcase_add_test(tcase, datagrams_between_processes);
 	tcase_add_test(tcase, streams_between_processes);
-	tcase_add_test(tcase, a_small_receive_buffer_grows);
+	tcase_add_test(tcase, a_receive_buffer_grows);
 	tcase_add_test(tcase, a_receive_buffer_never_shrinks);
 	tcase_add_test(tcase,
 		       a_receive_buffer_of_a_stream_is_left_to_the_kernel);

@@ -67,6 +67,7 @@ START_TEST(hang_up_of_a_peer_wakes_who_waits_to_write)
 }
 END_TEST
 
+/* As by a SIGSTOP and a SIGCONT: what came in the meantime is seen at once. */
 START_TEST(interrupted_wait_is_no_error)
 {
 	reactor.now = 0;
@@ -74,8 +75,19 @@ START_TEST(interrupted_wait_is_no_error)
 	event_source_raise(&a.source, EPOLLIN);
 	fault_fail(FAULT_EPOLL_WAIT, EINTR);
 	turn();
-	expect_calls("a");
+	expect_calls("ab");
 	ck_assert_uint_gt(reactor.now, 0);
+}
+END_TEST
+
+START_TEST(wait_interrupted_twice_is_no_error_either)
+{
+	probe_signal(&b);
+	event_source_raise(&a.source, EPOLLIN);
+	fault_fail(FAULT_EPOLL_WAIT, EINTR);
+	fault_fail(FAULT_EPOLL_WAIT, EINTR);
+	turn();
+	expect_calls("a");
 	turn();
 	expect_calls("ab");
 }
@@ -212,6 +224,7 @@ TCase *reactor_poll_case(void)
 			    0, ARRAY_SIZE(event_cases));
 	tcase_add_test(tcase, hang_up_of_a_peer_wakes_who_waits_to_write);
 	tcase_add_test(tcase, interrupted_wait_is_no_error);
+	tcase_add_test(tcase, wait_interrupted_twice_is_no_error_either);
 	tcase_add_test(tcase, failed_wait_is_reported);
 	tcase_add_test(tcase, crowd_comes_in_several_polls);
 	tcase_add_test(tcase, clock_is_monotonic_microseconds);

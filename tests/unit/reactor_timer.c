@@ -104,12 +104,12 @@ START_TEST(stopped_timer_does_not_expire)
 }
 END_TEST
 
-START_TEST(timers_come_before_sources)
+START_TEST(timers_come_after_sources)
 {
 	event_source_raise(&a.source, EPOLLIN);
 	start(&x, NOW);
 	dispatch_at(NOW);
-	expect_calls("xa");
+	expect_calls("ax");
 }
 END_TEST
 
@@ -177,7 +177,9 @@ START_TEST(timer_removes_a_ready_source)
 	x.act = remove_b;
 	start(&x, NOW);
 	dispatch_at(NOW);
-	expect_calls("xa");
+	expect_calls("abx");
+	dispatch_at(NOW);
+	expect_calls("a");
 }
 END_TEST
 
@@ -190,7 +192,7 @@ TCase *reactor_timer_case(void)
 	tcase_add_test(tcase, only_due_timers_expire);
 	tcase_add_test(tcase, started_again_it_has_the_new_deadline);
 	tcase_add_test(tcase, stopped_timer_does_not_expire);
-	tcase_add_test(tcase, timers_come_before_sources);
+	tcase_add_test(tcase, timers_come_after_sources);
 	tcase_add_test(tcase,
 		       timer_restarted_by_itself_waits_for_the_next_round);
 	tcase_add_test(tcase, timer_stops_another_that_is_due);
