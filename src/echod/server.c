@@ -55,7 +55,6 @@ struct server {
 	struct reactor_timer tick, watchdog;
 	uint64_t watchdog_interval; /* µs; 0: off */
 	bool unresponsive;
-
 	struct stats_snapshot seen; /* at the last tick */
 	struct report report;
 	uint64_t active_at, stop_deadline;

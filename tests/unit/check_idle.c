@@ -146,6 +146,9 @@ START_TEST(touching_leaves_the_timer_alone)
 	reactor.now = NOW + 7;
 	idle_queue_touch(&queue, &a.entry);
 	ck_assert_uint_eq(queue.timer.deadline, NOW + TIMEOUT);
+	guest_add(&b, 'b');
+	idle_queue_remove(&b.entry);
+	ck_assert_uint_eq(queue.timer.deadline, NOW + TIMEOUT);
 	expect_gone_at(NOW + TIMEOUT, "");
 	ck_assert(is_scheduled());
 	ck_assert_uint_eq(queue.timer.deadline, NOW + 7 + TIMEOUT);

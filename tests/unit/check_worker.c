@@ -9,8 +9,10 @@
 #include "unit/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 struct worker worker;
 struct worker_policy policy;
@@ -114,6 +116,25 @@ START_TEST(new_worker_has_counted_and_held_nothing)
 }
 END_TEST
 
+START_TEST(deinit_closes_once)
+{
+	int epoll_fd, wake_fd;
+
+	ck_assert_int_eq(init(), 0);
+	epoll_fd = worker.reactor.epoll_fd;
+	wake_fd = worker.wake_fd;
+	worker_deinit(&worker);
+	ck_assert_int_eq(fcntl(epoll_fd, F_GETFD), -1);
+	ck_assert_int_eq(fcntl(wake_fd, F_GETFD), -1);
+	/* Had they been closed twice, these would be gone. */
+	ck_assert_int_eq(dup2(STDERR_FILENO, epoll_fd), epoll_fd);
+	ck_assert_int_eq(dup2(STDERR_FILENO, wake_fd), wake_fd);
+	worker_deinit(&worker);
+	ck_assert_int_eq(close(epoll_fd), 0);
+	ck_assert_int_eq(close(wake_fd), 0);
+}
+END_TEST
+
 START_TEST(posted_request_is_handled_and_answered)
 {
 	worker_post(&worker, WORKER_PAUSE);
@@ -177,6 +198,9 @@ START_TEST(counter_that_would_overflow_loses_nothing)
 	worker_post(&worker, WORKER_PAUSE);
 	turn();
 	ck_assert_uint_eq(asked, WORKER_PAUSE);
+	worker_post(&worker, WORKER_RESUME);
+	turn();
+	ck_assert_uint_eq(asked, WORKER_RESUME);
 }
 END_TEST
 
@@ -229,6 +253,7 @@ static TCase *build_case(void)
 	tcase_add_loop_test(tcase, init_that_fails_leaves_nothing, 0,
 			    ARRAY_SIZE(init_failures));
 	tcase_add_test(tcase, new_worker_has_counted_and_held_nothing);
+	tcase_add_test(tcase, deinit_closes_once);
 	return tcase;
 }
 

@@ -153,6 +153,7 @@ static const struct {
 	int timeout; /* ms */
 } timeout_cases[] = {
 	{ 0, 0 },
+	{ NOW - 2000, 0 },
 	{ NOW - 1, 0 },
 	{ NOW, 0 },
 	{ NOW + 1, 1 },

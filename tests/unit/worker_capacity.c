@@ -110,10 +110,11 @@ END_TEST
 START_TEST(waiter_may_be_waiting_already)
 {
 	await_capacity(&a, 'a');
+	await_capacity(&b, 'b');
 	worker_await_capacity(&worker, &a.waiter);
 	ck_assert(worker_reserve_connection(&worker));
 	worker_release_connection(&worker);
-	expect_calls("a");
+	expect_calls("ba");
 	ck_assert(!list_is_linked(&a.waiter.link));
 }
 END_TEST
