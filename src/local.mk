@@ -10,6 +10,7 @@ libcommon_a_SOURCES = \
 	src/common/histogram.c src/common/histogram.h \
 	src/common/list.h \
 	src/common/macros.h \
+	src/common/option_table.c src/common/option_table.h \
 	src/common/text.c src/common/text.h \
 	src/common/units.c src/common/units.h \
 	src/common/unix_name.c src/common/unix_name.h
@@ -26,6 +27,7 @@ libechod_a_SOURCES = \
 	src/echod/intake.c src/echod/intake.h \
 	src/echod/listener.c src/echod/listener.h \
 	src/echod/log.c src/echod/log.h \
+	src/echod/log_entry.h \
 	src/echod/log_ring.c src/echod/log_ring.h \
 	src/echod/options.c src/echod/options.h \
 	src/echod/packet_info.c src/echod/packet_info.h \

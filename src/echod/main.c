@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "common/text.h"
 #include "echod/log.h"
 #include "echod/options.h"
 #include "echod/server.h"
@@ -39,21 +38,20 @@ static enum exit_status serve(const struct options *options)
 int main(int argc, char *argv[])
 {
 	enum exit_status status = EXIT_STATUS_OK;
-	char error[OPTIONS_ERROR_MAX];
+	char error[OPTION_ERROR_MAX];
 	struct options options;
 
 	switch (options_parse(&options, argc, argv, error)) {
-	case OPTIONS_RUN:
+	case OPTION_RUN:
 		status = serve(&options);
 		break;
-	case OPTIONS_HELP:
+	case OPTION_HELP:
 		options_print_help(stdout);
 		break;
-	case OPTIONS_VERSION:
+	case OPTION_VERSION:
 		puts(PACKAGE_STRING);
 		break;
-	case OPTIONS_WRONG:
-		text_mask_controls(error);
+	case OPTION_WRONG:
 		fprintf(stderr, "echod: %s\n", error);
 		status = EXIT_STATUS_USAGE;
 		break;

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line.  One table drives getopt_long(3), --help and the defaults,
- * and the test of the manual reads --help.
+ * The command line of echod: what its table of options is parsed into.
  */
 #ifndef ECHOD_OPTIONS_H
 #define ECHOD_OPTIONS_H
 
 #include "common/address.h"
+#include "common/option_table.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-
-/* Room for a line that names the culprit and the remedy. */
-#define OPTIONS_ERROR_MAX 512
 
 /* What one --listen asks for. */
 struct listen_group {
@@ -38,24 +35,20 @@ struct options {
 	bool log_connections;
 };
 
-enum options_outcome {
-	OPTIONS_RUN,
-	OPTIONS_HELP,
-	OPTIONS_VERSION,
-	OPTIONS_WRONG, /* `error` says what */
-};
-
 /*
  * Parse the command line; `options` holds allocated memory afterwards, whatever
  * the outcome.
  */
-enum options_outcome options_parse(struct options *options, int argc,
-				   char *const argv[],
-				   char error[OPTIONS_ERROR_MAX]) MUST_CHECK;
+enum option_outcome options_parse(struct options *options, int argc,
+				  char *const argv[],
+				  char error[OPTION_ERROR_MAX]) MUST_CHECK;
 void options_deinit(struct options *options);
 
-/* Add what --listen=TEXT asks for: 0, -ENOMEM, or -EINVAL and *reason. */
-int options_add_listen(struct options *options, const char *text,
+/*
+ * The option_parser of --listen, whose context is a struct options: add what
+ * TEXT asks for. 0, -ENOMEM, or -EINVAL and *reason.
+ */
+int options_add_listen(void *context, const char *text,
 		       const char **reason) MUST_CHECK;
 
 void options_print_help(FILE *file);

@@ -51,9 +51,9 @@ static void check_options(const struct options *options)
 	}
 }
 
-static void check_error(const char error[OPTIONS_ERROR_MAX])
+static void check_error(const char error[OPTION_ERROR_MAX])
 {
-	const char *end = memchr(error, '\0', OPTIONS_ERROR_MAX);
+	const char *end = memchr(error, '\0', OPTION_ERROR_MAX);
 
 	assert(end && end > error);
 	assert(!strchr(error, '\n'));
@@ -62,19 +62,19 @@ static void check_error(const char error[OPTIONS_ERROR_MAX])
 
 static void check_arguments(int count, char *const arguments[])
 {
-	char error[OPTIONS_ERROR_MAX];
+	char error[OPTION_ERROR_MAX];
 	struct options options;
 
 	memset(error, 'x', sizeof(error));
 	switch (options_parse(&options, count, arguments, error)) {
-	case OPTIONS_RUN:
+	case OPTION_RUN:
 		check_options(&options);
 		break;
-	case OPTIONS_WRONG:
+	case OPTION_WRONG:
 		check_error(error);
 		break;
-	case OPTIONS_HELP:
-	case OPTIONS_VERSION:
+	case OPTION_HELP:
+	case OPTION_VERSION:
 		break;
 	default:
 		abort();

@@ -11,6 +11,7 @@ common/macros
 common/list
 common/address common/unix_name
 common/text
+common/option_table
 common/units
 common/histogram
 echod/log

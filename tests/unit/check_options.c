@@ -19,7 +19,7 @@
 #define MINUTE	      (60 * USEC_PER_SEC)
 
 static struct options options;
-static char line[4096], error[OPTIONS_ERROR_MAX];
+static char line[4096], error[OPTION_ERROR_MAX];
 
 /* How many more allocations succeed; -1: all. */
 static int allocations = -1;
@@ -35,7 +35,7 @@ void *__wrap_reallocarray(void *memory, size_t count, size_t size)
 	return __real_reallocarray(memory, count, size);
 }
 
-static enum options_outcome parse(const char *text)
+static enum option_outcome parse(const char *text)
 {
 	char *arguments[ARGUMENTS_MAX], *rest = line;
 	int count = 0;
@@ -60,16 +60,16 @@ static void teardown(void)
 
 static void expect_run(const char *text)
 {
-	enum options_outcome outcome = parse(text);
+	enum option_outcome outcome = parse(text);
 
-	ck_assert_msg(outcome == OPTIONS_RUN, "'%s' gave %d: %s", text,
+	ck_assert_msg(outcome == OPTION_RUN, "'%s' gave %d: %s", text,
 		      (int)outcome, error);
 	ck_assert_str_eq(error, "nothing");
 }
 
 static void expect_wrong(const char *text, const char *expected)
 {
-	ck_assert_int_eq(parse(text), OPTIONS_WRONG);
+	ck_assert_int_eq(parse(text), OPTION_WRONG);
 	ck_assert_str_eq(error, expected);
 }
 
@@ -248,16 +248,16 @@ END_TEST
 
 static const struct {
 	const char *text;
-	enum options_outcome outcome;
+	enum option_outcome outcome;
 } questions[] = {
-	{ "-h", OPTIONS_HELP },
-	{ "--help", OPTIONS_HELP },
-	{ "-V", OPTIONS_VERSION },
-	{ "--version", OPTIONS_VERSION },
-	{ "-w2|-V|-h", OPTIONS_VERSION },
-	{ "-hV", OPTIONS_HELP },
-	{ "--help|--frobnicate", OPTIONS_HELP },
-	{ "-V|stray", OPTIONS_VERSION },
+	{ "-h", OPTION_HELP },
+	{ "--help", OPTION_HELP },
+	{ "-V", OPTION_VERSION },
+	{ "--version", OPTION_VERSION },
+	{ "-w2|-V|-h", OPTION_VERSION },
+	{ "-hV", OPTION_HELP },
+	{ "--help|--frobnicate", OPTION_HELP },
+	{ "-V|stray", OPTION_VERSION },
 };
 
 START_TEST(first_question_is_answered)
@@ -273,13 +273,13 @@ START_TEST(argument_is_cut_in_the_error)
 
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	ck_assert_int_eq(parse(text), OPTIONS_WRONG);
+	ck_assert_int_eq(parse(text), OPTION_WRONG);
 	ck_assert_ptr_nonnull(strstr(error, "x' (addresses are given as "));
 	memcpy(text, "--", 2);
-	ck_assert_int_eq(parse(text), OPTIONS_WRONG);
+	ck_assert_int_eq(parse(text), OPTION_WRONG);
 	ck_assert_ptr_nonnull(strstr(error, "x' (see echod --help)"));
 	memcpy(text, "--drain-timeout=", 16);
-	ck_assert_int_eq(parse(text), OPTIONS_WRONG);
+	ck_assert_int_eq(parse(text), OPTION_WRONG);
 	ck_assert_ptr_nonnull(strstr(error, "x' is not a duration (such as "));
 	ck_assert_ptr_nonnull(strstr(error, " or infinity)"));
 }
@@ -289,7 +289,7 @@ START_TEST(argument_vector_may_be_empty)
 {
 	char *const none[] = { NULL };
 
-	ck_assert_int_eq(options_parse(&options, 0, none, error), OPTIONS_RUN);
+	ck_assert_int_eq(options_parse(&options, 0, none, error), OPTION_RUN);
 	ck_assert_uint_eq(options.workers, 1);
 }
 END_TEST

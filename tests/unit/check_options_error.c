@@ -22,7 +22,7 @@
 #define LEVEL	      " is not a level (err, warning, notice, info or debug)"
 
 static struct options options;
-static char error[OPTIONS_ERROR_MAX];
+static char error[OPTION_ERROR_MAX];
 
 /* Up to three arguments. */
 static const struct {
@@ -99,7 +99,7 @@ START_TEST(mistake_is_said_in_one_line)
 	for (int i = 0; i < 3 && mistakes[_i].arguments[i]; i++)
 		arguments[count++] = strdup(mistakes[_i].arguments[i]);
 	ck_assert_int_eq(options_parse(&options, count, arguments, error),
-			 OPTIONS_WRONG);
+			 OPTION_WRONG);
 	ck_assert_str_eq(error, mistakes[_i].error);
 	options_deinit(&options);
 	while (count > 0)

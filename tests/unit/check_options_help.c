@@ -16,10 +16,10 @@
 #define HELP_WIDTH 80
 
 static struct options options;
-static char error[OPTIONS_ERROR_MAX];
+static char error[OPTION_ERROR_MAX];
 
 /* The command line `echod ARGUMENT`, or without any for "". */
-static enum options_outcome parse(const char *argument)
+static enum option_outcome parse(const char *argument)
 {
 	static char line[256], program[] = "echod";
 	char *vector[] = { program, line, NULL };
@@ -141,10 +141,10 @@ START_TEST(help_has_all_options)
 }
 END_TEST
 
-static enum options_outcome parse_one(const char *prefix, const char *name,
-				      const char *value)
+static enum option_outcome parse_one(const char *prefix, const char *name,
+				     const char *value)
 {
-	enum options_outcome outcome;
+	enum option_outcome outcome;
 	char *argument;
 
 	ck_assert_int_gt(asprintf(&argument, "%s%s%s", prefix, name, value), 0);
@@ -168,13 +168,13 @@ START_TEST(options_take_the_arguments_that_help_says)
 		if (!takes)
 			snprintf(expected, sizeof(expected), "nothing");
 		ck_assert_int_eq(parse_one("--", promise->name, "") ==
-					 OPTIONS_WRONG,
+					 OPTION_WRONG,
 				 takes);
 		ck_assert_str_eq(error, expected);
 		if (promise->letter[0] == '\0')
 			continue;
 		ck_assert_int_eq(parse_one("-", promise->letter, "") ==
-					 OPTIONS_WRONG,
+					 OPTION_WRONG,
 				 takes);
 		ck_assert_str_eq(error, expected);
 	}
@@ -200,7 +200,7 @@ START_TEST(defaults_are_those_that_help_says)
 	char value[64];
 	int fallbacks = 0;
 
-	ck_assert_int_eq(parse(""), OPTIONS_RUN);
+	ck_assert_int_eq(parse(""), OPTION_RUN);
 	defaults = options;
 	for (size_t i = 0, count = promises_read(); i < count; i++) {
 		const struct promise *promise = &promises[i];
@@ -209,10 +209,10 @@ START_TEST(defaults_are_those_that_help_says)
 			continue;
 		fallbacks++;
 		ck_assert_int_eq(parse_one("--", promise->name, "="),
-				 OPTIONS_WRONG);
+				 OPTION_WRONG);
 		snprintf(value, sizeof(value), "=%s", promise->fallback);
 		ck_assert_int_eq(parse_one("--", promise->name, value),
-				 OPTIONS_RUN);
+				 OPTION_RUN);
 		expect_equal(&options, &defaults);
 	}
 	ck_assert_int_eq(fallbacks, 7);
@@ -240,7 +240,7 @@ static void expect_examples(const char *heading, const char *option)
 		if (*word == '\0')
 			continue;
 		count++;
-		ck_assert_msg(parse_one(option, "=", word) == OPTIONS_RUN, "%s",
+		ck_assert_msg(parse_one(option, "=", word) == OPTION_RUN, "%s",
 			      error);
 	}
 	ck_assert_int_ge(count, 3);
@@ -291,7 +291,7 @@ START_TEST(forms_of_addresses_are_accepted)
 		if (!strstr(word, "PORT") && !strstr(word, "PATH"))
 			continue;
 		fill_in(text, word);
-		ck_assert_msg(parse_one("--listen", "=", text) == OPTIONS_RUN,
+		ck_assert_msg(parse_one("--listen", "=", text) == OPTION_RUN,
 			      "%s", error);
 		ck_assert_uint_eq(options.listen_count, 1);
 		options_deinit(&options);

@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	tests/unit/check_log_journal \
 	tests/unit/check_log_queue \
 	tests/unit/check_log_ring \
+	tests/unit/check_option_table \
 	tests/unit/check_options \
 	tests/unit/check_options_error \
 	tests/unit/check_options_help \
@@ -144,7 +145,7 @@ tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
 	-Wl,--wrap=service_notify_status
 tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=crew_has_answered \
 	-Wl,--wrap=intake_is_pending -Wl,--wrap=recvmmsg \
-	-Wl,--wrap=service_take_sockets
+	-Wl,--wrap=report_tick -Wl,--wrap=service_take_sockets
 tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=aligned_alloc -Wl,--wrap=bind -Wl,--wrap=epoll_create1 \
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=eventfd \
