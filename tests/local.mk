@@ -108,6 +108,12 @@ check-lint:
 check-system: all
 	@$(tests_environment) $(srcdir)/tests/system/run || test $$? = 77
 
+# As root: measures other echo services beside echod, for README.md.  Packages
+# are fetched into $(top_builddir)/compare-peers; PEERS names some of them.
+compare: all
+	@$(tests_environment) $(PYTHON) $(srcdir)/tests/compare/compare.py \
+		$(PEERS) || test $$? = 77
+
 # --- make coverage: the tests in a build of their own, executed lines shown ---
 COVERAGE_MINIMUM = 90
 if ENABLE_COVERAGE
@@ -152,15 +158,18 @@ fuzz:
 endif
 
 clean-local:
-	rm -rf coverage fuzz corpus
+	rm -rf compare-peers coverage fuzz corpus
 	find . -name '*.gcda' -exec rm -f {} +
 	find . -name '*.gcno' -exec rm -f {} +
 CLEANFILES += coverage.txt
 
 .PHONY: check-functional check-is-missing check-lint check-system check-unit \
-	coverage fuzz
+	compare coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
+	tests/compare/compare.py \
+	tests/compare/peers.py \
+	tests/compare/probes.py \
 	$(FUNCTIONAL_TESTS) \
 	tests/functional/client.py \
 	tests/functional/daemon.py \

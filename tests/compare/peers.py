@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""What echod is compared with: the packages, and how each is told to echo.
+
+Packages are downloaded and unpacked, never installed; so are the libraries
+they need and the machine has not.
+"""
+
+import glob
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+DOWNLOAD_LIMIT = 120  # seconds
+
+# Files that the commands name.
+CONFIGURATION = {
+    "inetd.conf": """\
+echo stream tcp nowait root internal
+echo dgram udp wait root internal
+""",
+    "xinetd.conf": """\
+service echo
+{
+    type = INTERNAL
+    id = echo-stream
+    socket_type = stream
+    protocol = tcp
+    user = root
+    wait = no
+    disable = no
+}
+service echo
+{
+    type = INTERNAL
+    id = echo-dgram
+    socket_type = dgram
+    protocol = udp
+    user = root
+    wait = yes
+    disable = no
+}
+"""}
+
+# Package: the commands for TCP and UDP, or one for both.  {root} is where it
+# was unpacked, {place} where the configuration is.
+COMMANDS = {
+    "inetutils-inetd": (
+        "{root}/usr/sbin/inetutils-inetd -d {place}/inetd.conf",),
+    "openbsd-inetd": (
+        "{root}/usr/sbin/inetd -i {place}/inetd.conf",),
+    "xinetd": (
+        "{root}/usr/sbin/xinetd -dontfork -stayalive"
+        " -filelog {place}/xinetd.filelog -f {place}/xinetd.conf",),
+    "socat": (
+        "{root}/usr/bin/socat TCP-LISTEN:7,fork EXEC:cat",
+        "{root}/usr/bin/socat UDP-RECVFROM:7,fork PIPE"),
+    "ncat": (
+        "{root}/usr/bin/ncat -l 7 -k -e /bin/cat",
+        "{root}/usr/bin/ncat -u -l 7 -k -e /bin/cat"),
+}
+
+
+class LeftOut(Exception):
+    """Why a peer cannot be measured here."""
+
+
+@dataclass
+class Peer:
+    """A program to measure: commands by transport, and what it needs."""
+    name: str
+    version: str
+    commands: dict
+    log: str
+
+    def title(self):
+        """Its name, and the version without what Debian adds."""
+        upstream = re.sub(r"^\d+:|(\+dfsg\d*)?-[^-]*$", "", self.version)
+        return f"{self.name} {upstream}"
+
+
+def _run(*command, directory=None):
+    """The output of a command, whose failure is a reason to leave out."""
+    try:
+        return subprocess.run(command, cwd=directory, check=True, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=DOWNLOAD_LIMIT).stdout.strip()
+    except subprocess.CalledProcessError as error:
+        why = error.stderr.strip().splitlines() or ["no reason given"]
+        raise LeftOut(f"{' '.join(command[:2])}: {why[-1]}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LeftOut(str(error)) from error
+
+
+def _download(package, place):
+    """Fetch a package unless it is there and whole; returns its file."""
+    uri = _run("apt-get", "download", "--print-uris", package)
+    if not uri:
+        raise LeftOut("apt knows no such package (apt-get update)")
+    # apt's own user may not write here.
+    _run("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download",
+         package, directory=place)
+    return os.path.join(place, uri.split()[1])
+
+
+def _is_installed(package):
+    return subprocess.run(
+        ["dpkg-query", "-W", "-f", "${db:Status-Status}", package],
+        check=False, text=True, capture_output=True).stdout == "installed"
+
+
+def _libraries(file):
+    """The libraries that a package depends on and the machine has not."""
+    names = re.findall(r"(?:^|, )(lib[^ ,:]*)",
+                       _run("dpkg-deb", "-f", file, "Depends"))
+    return [name for name in names if not _is_installed(name)]
+
+
+def _unpack(package, place, root):
+    """Fetch and unpack a package and its libraries; returns its version."""
+    done, wanted, version = set(), [package], None
+    while wanted:
+        name = wanted.pop()
+        if name in done:
+            continue
+        done.add(name)
+        file = _download(name, place)
+        _run("dpkg-deb", "-x", file, root)
+        version = version or _run("dpkg-deb", "-f", file, "Version")
+        wanted += _libraries(file)
+    return version
+
+
+def _by_transport(commands, **places):
+    """The commands of a peer, as lists of words."""
+    words = [[word.format(**places) for word in command.split(" ")]
+             for command in commands]
+    return {"tcp": words[0], "udp": words[-1]}
+
+
+def configure(place):
+    """Write the files that the commands name."""
+    os.makedirs(place, exist_ok=True)
+    for name, text in CONFIGURATION.items():
+        with open(os.path.join(place, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def fetch(package, place):
+    """A peer, unpacked below `place`."""
+    if package not in COMMANDS:
+        raise LeftOut(f"it is none of {', '.join(COMMANDS)}")
+    root = os.path.join(place, package)
+    shutil.rmtree(root, ignore_errors=True)
+    version = _unpack(package, place, root)
+    libraries = glob.glob(f"{root}/lib/*-linux-*") + glob.glob(
+        f"{root}/usr/lib/*-linux-*")
+    commands = _by_transport(COMMANDS[package], root=root, place=place)
+    if libraries:
+        path = f"LD_LIBRARY_PATH={':'.join(libraries)}"
+        commands = {transport: ["env", path, *command]
+                    for transport, command in commands.items()}
+    return Peer(package, version, commands, f"{root}.log")
+
+
+def built(program, place):
+    """The echod of this build."""
+    version = subprocess.run([program, "--version"], check=True, text=True,
+                             capture_output=True).stdout.split()[1]
+    return Peer("echod", version, _by_transport(["{it} -l 7"], it=program),
+                os.path.join(place, "echod.log"))
