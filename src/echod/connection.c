@@ -229,21 +229,21 @@ static void connection_reply(struct connection *connection, size_t received,
 	struct stream stream = stream_of(connection);
 	size_t sent;
 	int error = stream_send(&stream, worker->scratch, received, &sent);
+	int lost = 0;
 
 	if (error < 0 && error != -EAGAIN) {
 		connection_fail(connection, -error);
 		return;
 	}
-	/*
-	 * An empty record is consumed when it was sent, not when it was not.
-	 * What cannot be consumed would be echoed twice.
-	 */
-	if (peeked && (sent > 0 || error == 0) &&
-	    stream_consume(&stream, worker->scratch, sent) < 0) {
-		connection_fail(connection, EIO);
+	/* An empty record is consumed when it was sent, not when it was not. */
+	if (peeked && (sent > 0 || error == 0))
+		lost = stream_consume(&stream, worker->scratch, sent);
+	connection_count(connection, peeked ? sent : received, sent);
+	/* What could not be consumed would be echoed twice. */
+	if (lost < 0) {
+		connection_fail(connection, -lost);
 		return;
 	}
-	connection_count(connection, peeked ? sent : received, sent);
 	if (error == -EAGAIN)
 		connection_hold(connection,
 				peeked ? NULL : worker->scratch + sent,

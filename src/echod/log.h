@@ -12,8 +12,8 @@
 #define ECHOD_LOG_H
 
 #include "common/macros.h"
+#include "echod/log_entry.h"
 
-#include <stdint.h>
 #include <syslog.h>
 
 /*
@@ -31,16 +31,6 @@
 #define MESSAGE_STOPPED		    "0bca653bac4c491c9ffcefa80aac79a0"
 #define MESSAGE_FAILED		    "c5d2fbb16951455ab9f4381b71afdb79"
 #define MESSAGE_WORKER_UNRESPONSIVE "98fffc40c6fb4305a14b5543f40a4b22"
-
-/* Room for all fields of one entry; a field that does not fit is left out. */
-#define LOG_ENTRY_MAX 4096
-
-/* An entry while it is being put together: level, then fields, then text. */
-struct log_entry {
-	uint16_t length;
-	uint16_t level;
-	char fields[LOG_ENTRY_MAX]; /* "NAME=value", each NUL-terminated */
-};
 
 /* Entries above this level (LOG_ERR ... LOG_DEBUG) are not written. */
 void log_set_level(int level);

@@ -3,6 +3,8 @@
 
 #include "echod/log_ring.h"
 
+#include "common/macros.h"
+
 #include <string.h>
 
 /* What stands in the ring before an entry's fields. */

@@ -6,7 +6,7 @@
 #ifndef ECHOD_LOG_RING_H
 #define ECHOD_LOG_RING_H
 
-#include "echod/log.h"
+#include "echod/log_entry.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -108,7 +108,10 @@ void worker_join(struct worker *worker);
 /* From one thread: on_request is called with these, perhaps with others. */
 void worker_post(struct worker *worker, unsigned requests);
 
-/* Were these dealt with since they were last posted, or is the worker gone? */
+/*
+ * Were these dealt with since they were posted, or is the worker gone?  Post a
+ * request again only when it was answered: answers are not told apart.
+ */
 bool worker_has_answered(struct worker *worker, unsigned requests);
 
 /* In the worker's thread: leave the loop after this round. */

@@ -110,7 +110,7 @@ START_TEST(all_sockets_are_served)
 	int client;
 
 	listen_on("127.0.0.1:0");
-	listen_on("unix:@check_crew");
+	listen_on(own_name("unix:@check_crew"));
 	start(workers);
 	for (size_t i = 0; i < intake.count; i++) {
 		const struct intake_socket *socket = &intake.sockets[i];
@@ -167,7 +167,7 @@ END_TEST
 START_TEST(only_listeners_that_are_shared_are_exclusive)
 {
 	listen_on("127.0.0.1:0");
-	listen_on("unix:@check_crew");
+	listen_on(own_name("unix:@check_crew"));
 	open_intake(2);
 	ck_assert_int_eq(make_crew(2), 0);
 	ck_assert_uint_eq(exclusive_count, 2);
@@ -182,8 +182,8 @@ END_TEST
 
 START_TEST(a_single_worker_shares_with_nobody)
 {
-	listen_on("unix:@check_crew");
-	listen_on("unix-seqpacket:@check_crew_2");
+	listen_on(own_name("unix:@check_crew"));
+	listen_on(own_name("unix-seqpacket:@check_crew_2"));
 	open_intake(1);
 	ck_assert_int_eq(make_crew(1), 0);
 	ck_assert_uint_eq(exclusive_count, 0);
@@ -191,7 +191,26 @@ START_TEST(a_single_worker_shares_with_nobody)
 	ck_assert(!crew.listeners[0].origin.records);
 	ck_assert(!crew.listeners[0].passed);
 	ck_assert(crew.listeners[1].origin.records);
-	ck_assert_str_eq(crew.listeners[0].origin.name, "unix:@check_crew");
+	ck_assert_ptr_eq(crew.listeners[0].origin.name,
+			 intake.sockets[0].label);
+}
+END_TEST
+
+/* Two of us would answer each other for ever. */
+START_TEST(ports_of_its_own_are_refused)
+{
+	struct address client = ipv4_address("127.0.0.1", 0);
+
+	listen_on("udp:127.0.0.1:0");
+	listen_on("tcp:127.0.0.1:0");
+	open_intake(1);
+	ck_assert_int_eq(make_crew(1), 0);
+	ck_assert(guard_refuses_port(crew.policy.guard,
+				     &intake.sockets[0].identity.local.any));
+	ck_assert(!guard_refuses_port(crew.policy.guard,
+				      &intake.sockets[1].identity.local.any));
+	address_set_port(&client, 1023);
+	ck_assert(guard_refuses_port(crew.policy.guard, &client.any));
 }
 END_TEST
 
@@ -289,6 +308,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, counters_are_summed_up);
 	tcase_add_test(tcase, only_listeners_that_are_shared_are_exclusive);
 	tcase_add_test(tcase, a_single_worker_shares_with_nobody);
+	tcase_add_test(tcase, ports_of_its_own_are_refused);
 	tcase_add_test(tcase, a_passed_connection_is_served);
 	tcase_add_test(tcase, a_connection_that_is_never_served_is_ended);
 	tcase_add_test(tcase, a_connection_beyond_the_limit_stays_the_intakes);

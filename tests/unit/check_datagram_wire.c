@@ -99,9 +99,12 @@ START_TEST(groups_that_nobody_joined_are_not_heard)
 }
 END_TEST
 
-START_TEST(ipv4_port_zero_is_refused)
+/* The first cannot be answered, on the others live services. */
+static const uint16_t service_ports[] = { 0, 7, 1023 };
+
+START_TEST(ipv4_ports_of_services_are_refused)
 {
-	struct address from = ipv4_address(OUTSIDE_IPV4, 0), to;
+	struct address from = ipv4_address(OUTSIDE_IPV4, service_ports[_i]), to;
 
 	if (!namespace_enter_with_wire())
 		return;
@@ -113,9 +116,9 @@ START_TEST(ipv4_port_zero_is_refused)
 }
 END_TEST
 
-START_TEST(ipv6_port_zero_is_refused)
+START_TEST(ipv6_ports_of_services_are_refused)
 {
-	struct address from = ipv6_address(OUTSIDE_IPV6, 0), to;
+	struct address from = ipv6_address(OUTSIDE_IPV6, service_ports[_i]), to;
 
 	if (!namespace_enter_with_wire())
 		return;
@@ -227,8 +230,10 @@ static Suite *make_suite(void)
 			    ARRAY_SIZE(ipv4_groups));
 	tcase_add_test(tcase, ipv6_multicast_is_refused);
 	tcase_add_test(tcase, groups_that_nobody_joined_are_not_heard);
-	tcase_add_test(tcase, ipv4_port_zero_is_refused);
-	tcase_add_test(tcase, ipv6_port_zero_is_refused);
+	tcase_add_loop_test(tcase, ipv4_ports_of_services_are_refused, 0,
+			    ARRAY_SIZE(service_ports));
+	tcase_add_loop_test(tcase, ipv6_ports_of_services_are_refused, 0,
+			    ARRAY_SIZE(service_ports));
 	tcase_add_test(tcase, the_ipv6_address_that_was_asked_answers);
 	tcase_add_test(tcase, a_link_local_address_that_was_asked_answers);
 	tcase_add_test(tcase, a_full_send_buffer_is_waited_for);

@@ -157,7 +157,8 @@ START_TEST(what_is_asked_for_is_opened_and_announced)
 	const struct intake_socket *opened;
 	char line[ADDRESS_TEXT_MAX + 64];
 
-	listen_on(own[_i].text);
+	listen_on(strchr(own[_i].text, '@') ? own_name(own[_i].text)
+					    : own[_i].text);
 	open_all(1);
 	ck_assert_uint_eq(intake.count, 1);
 	opened = &intake.sockets[0];
@@ -308,10 +309,10 @@ END_TEST
 
 START_TEST(datagram_sockets_take_turns_at_the_workers)
 {
-	listen_on("unix-dgram:@check_intake_0");
-	listen_on("unix-dgram:@check_intake_1");
-	listen_on("unix-dgram:@check_intake_2");
-	listen_on("unix:@check_intake_3");
+	listen_on(own_name("unix-dgram:@check_intake_0"));
+	listen_on(own_name("unix-dgram:@check_intake_1"));
+	listen_on(own_name("unix-dgram:@check_intake_2"));
+	listen_on(own_name("unix:@check_intake_3"));
 	open_all(2);
 	ck_assert_int_eq(intake.sockets[0].worker, 0);
 	ck_assert_int_eq(intake.sockets[1].worker, 1);

@@ -165,6 +165,25 @@ START_TEST(what_was_asked_for_by_name_must_be_there)
 }
 END_TEST
 
+START_TEST(all_that_a_name_stands_for_must_be_there)
+{
+	listen_on("127.0.0.1:0");
+	bind_fault = (struct fault){ .skip = 2 * (unsigned)crews[_i] - 1,
+				     .times = 1,
+				     .error = EADDRNOTAVAIL };
+	expect_failure(crews[_i], EADDRNOTAVAIL);
+}
+END_TEST
+
+START_TEST(a_name_without_a_port_is_tried_once)
+{
+	listen_on(own_name("unix:@check_intake"));
+	bind_fault = (struct fault){ .times = FOR_EVER, .error = EADDRINUSE };
+	expect_failure(1, EADDRINUSE);
+	ck_assert_uint_eq(bind_fault.calls, 1);
+}
+END_TEST
+
 START_TEST(a_wildcard_without_any_family_fails)
 {
 	listen_on("*:0");
@@ -302,6 +321,9 @@ static Suite *make_suite(void)
 			    0, both);
 	tcase_add_loop_test(tcase, what_was_asked_for_by_name_must_be_there, 0,
 			    both);
+	tcase_add_loop_test(tcase, all_that_a_name_stands_for_must_be_there, 0,
+			    both);
+	tcase_add_test(tcase, a_name_without_a_port_is_tried_once);
 	tcase_add_loop_test(tcase, a_wildcard_without_any_family_fails, 0,
 			    both);
 	tcase_add_loop_test(tcase, a_wildcard_that_fails_otherwise_fails, 0,

@@ -19,6 +19,7 @@
 
 static struct fault pthread_create_fault, privilege_drop_fault;
 static atomic_bool main_thread_fails;
+static atomic_uint main_thread_turns;
 static const char *dropped_to;
 
 INJECTED(int, -1, epoll_create1, (int flags), (flags))
@@ -43,10 +44,12 @@ WRAPPED(int, privilege_drop, (const char *user));
 int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int count,
 		      int timeout)
 {
-	if (atomic_load(&main_thread_fails) &&
-	    pthread_equal(pthread_self(), server_thread)) {
-		errno = EINVAL;
-		return -1;
+	if (pthread_equal(pthread_self(), server_thread)) {
+		atomic_fetch_add(&main_thread_turns, 1);
+		if (atomic_load(&main_thread_fails)) {
+			errno = EINVAL;
+			return -1;
+		}
 	}
 	return __real_epoll_wait(epoll_fd, events, count, timeout);
 }
@@ -160,6 +163,22 @@ START_TEST(a_main_thread_that_fails_ends_the_workers)
 }
 END_TEST
 
+/* A few turns for the signal and the next tick, not as many as there can be. */
+START_TEST(a_signal_is_dealt_with_once)
+{
+	listen_on("127.0.0.1:0");
+	server_rig_start();
+	expect_echo(server_rig_connect(), "hello");
+	send_signal(SIGUSR1);
+	log_await("echod: counters: ");
+	notify_await("STATUS=1 connection");
+	ck_assert_uint_lt(atomic_load(&main_thread_turns), 30);
+	ck_assert_uint_eq(log_count("echod: counters: "), 1);
+	send_signal(SIGTERM);
+	ck_assert_int_eq(server_rig_join(), 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("server_failure");
@@ -172,6 +191,7 @@ static Suite *make_suite(void)
 			    ARRAY_SIZE(obstacles));
 	tcase_add_test(tcase, of_two_threads_the_first_is_ended);
 	tcase_add_loop_test(tcase, privileges_are_dropped_if_asked_for, 0, 2);
+	tcase_add_test(tcase, a_signal_is_dealt_with_once);
 	tcase_add_test(tcase, a_main_thread_that_fails_ends_the_workers);
 	suite_add_tcase(suite, tcase);
 	return suite;

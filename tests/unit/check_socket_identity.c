@@ -6,6 +6,7 @@
 
 #include "echod/socket.h"
 #include "unit/harness.h"
+#include "unit/namespace.h"
 #include "unit/rig.h"
 
 #include <errno.h>
@@ -49,8 +50,6 @@ static const struct {
 	{ AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, EOPNOTSUPP, NO_ECHO },
 	{ AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE, EOPNOTSUPP, NO_ECHO },
 	{ AF_INET, SOCK_RAW, IPPROTO_ICMP, EOPNOTSUPP, NO_ECHO },
-	{ AF_INET, SOCK_DGRAM, IPPROTO_ICMP, EOPNOTSUPP, NO_ECHO },
-	{ AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, EOPNOTSUPP, NO_ECHO },
 	{ AF_PACKET, SOCK_DGRAM, 0, EOPNOTSUPP, NO_ECHO },
 	{ AF_INET, SOCK_STREAM, IPPROTO_TCP, ENOTCONN, NO_PEER },
 	{ AF_UNIX, SOCK_STREAM, 0, ENOTCONN, NO_PEER },
@@ -69,6 +68,28 @@ START_TEST(sockets_without_an_echo_are_refused)
 		return;
 	}
 	expect_refusal(fd, refused[_i].error, refused[_i].reason);
+}
+END_TEST
+
+/* What ping(8) uses is no UDP, though SOCK_DGRAM. */
+START_TEST(ping_sockets_are_refused)
+{
+	FILE *range;
+	int fd;
+
+	if (!namespace_enter())
+		return;
+	range = fopen("/proc/sys/net/ipv4/ping_group_range", "we");
+	if (range) {
+		(void)fprintf(range, "0 0\n");
+		(void)fclose(range);
+	}
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMP);
+	if (fd < 0)
+		(void)fprintf(stderr, "# not tested: no ping sockets (%s)\n",
+			      strerror(errno));
+	else
+		expect_refusal(fd, EOPNOTSUPP, NO_ECHO);
 }
 END_TEST
 
@@ -225,6 +246,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, what_is_no_socket_is_refused);
 	tcase_add_loop_test(tcase, sockets_without_an_echo_are_refused, 0,
 			    ARRAY_SIZE(refused));
+	tcase_add_test(tcase, ping_sockets_are_refused);
 	tcase_add_test(tcase, connected_streams_are_connections);
 	tcase_add_loop_test(tcase, protocols_have_names, 0,
 			    ARRAY_SIZE(schemes));

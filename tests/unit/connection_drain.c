@@ -183,6 +183,18 @@ START_TEST(end_of_the_peer_while_finishing)
 }
 END_TEST
 
+/* Its FIN brings an edge: nobody has to ask. */
+START_TEST(end_of_the_peer_after_all_settles)
+{
+	size_t total = drain_with_unacknowledged();
+
+	expect_pattern(total);
+	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
+	SERVE_UNTIL(connections() == 0);
+	expect_counted(total, total, 0);
+}
+END_TEST
+
 START_TEST(peer_resets_while_finishing)
 {
 	(void)drain_with_unacknowledged();
@@ -244,6 +256,7 @@ TCase *connection_drain_case(void)
 	tcase_add_test(tcase, late_bytes_do_not_destroy_the_echo);
 	tcase_add_test(tcase, late_bytes_and_an_end_do_not_either);
 	tcase_add_test(tcase, end_of_the_peer_while_finishing);
+	tcase_add_test(tcase, end_of_the_peer_after_all_settles);
 	tcase_add_test(tcase, peer_resets_while_finishing);
 	tcase_add_test(tcase, aborted_while_finishing);
 	tcase_add_test(tcase, aborted_with_late_bytes);

@@ -93,6 +93,22 @@ START_TEST(wait_interrupted_twice_is_no_error_either)
 }
 END_TEST
 
+START_TEST(interrupted_wait_does_not_wait_again)
+{
+	fault_fail(FAULT_EPOLL_WAIT, EINTR);
+	ck_assert_int_eq(reactor_poll(&reactor), 0);
+	ck_assert_uint_eq(fault_count(FAULT_EPOLL_WAIT), 2);
+	ck_assert_int_eq(fault_seen().timeout, 0);
+	fault_fail(FAULT_EPOLL_WAIT, EINTR);
+	fault_fail(FAULT_EPOLL_WAIT, EINTR);
+	turn();
+	expect_calls("");
+	fault_fail(FAULT_EPOLL_WAIT, EINTR);
+	fault_fail(FAULT_EPOLL_WAIT, EBADF);
+	ck_assert_int_eq(reactor_poll(&reactor), -EBADF);
+}
+END_TEST
+
 START_TEST(failed_wait_is_reported)
 {
 	static const int errors[] = { EBADF, EINVAL, EFAULT };
@@ -226,6 +242,7 @@ TCase *reactor_poll_case(void)
 	tcase_add_test(tcase, hang_up_of_a_peer_wakes_who_waits_to_write);
 	tcase_add_test(tcase, interrupted_wait_is_no_error);
 	tcase_add_test(tcase, wait_interrupted_twice_is_no_error_either);
+	tcase_add_test(tcase, interrupted_wait_does_not_wait_again);
 	tcase_add_test(tcase, failed_wait_is_reported);
 	tcase_add_test(tcase, crowd_comes_in_several_polls);
 	tcase_add_test(tcase, clock_is_monotonic_microseconds);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -77,6 +78,16 @@ void rig_expect_echo(struct rig *rig, int fd, const char *text)
 	send_text(fd, text);
 	rig_await_readable(rig, fd);
 	expect_text(fd, text);
+}
+
+const char *own_name(const char *text)
+{
+	static char names[8][128];
+	static unsigned next;
+	char *name = names[next++ % ARRAY_SIZE(names)];
+
+	(void)snprintf(name, sizeof(names[0]), "%s.%d", text, getpid());
+	return name;
 }
 
 uint64_t rig_count(const struct rig *rig, enum counter counter)

@@ -33,6 +33,12 @@ void rig_turn_often(struct rig *rig);
 /* Turn until there is something to receive here. */
 void rig_await_readable(struct rig *rig, int fd);
 
+/*
+ * The text with a number of this process behind it, for names that are the
+ * same for all processes; valid until some more calls.
+ */
+const char *own_name(const char *text);
+
 /* Send the text, expect it back. */
 void rig_expect_echo(struct rig *rig, int fd, const char *text);
 

@@ -69,10 +69,11 @@ void server_rig_run(void)
 {
 	sigset_t signals;
 
-	sigfillset(&signals);
-	ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &signals, NULL), 0);
 	ck_assert_int_eq(pthread_create(&server_thread, NULL, run, &options),
 			 0);
+	/* Not before: that thread is to block them by itself. */
+	sigfillset(&signals);
+	ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &signals, NULL), 0);
 }
 
 void server_rig_start(void)
