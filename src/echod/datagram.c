@@ -146,7 +146,7 @@ static void datagram_screen(struct datagram *datagram, unsigned received)
 	}
 }
 
-static bool datagram_is_stuck(const struct datagram *datagram)
+bool datagram_is_stuck(const struct datagram *datagram)
 {
 	return datagram->batch->sent < datagram->batch->count;
 }

@@ -42,6 +42,9 @@ void datagram_close(struct datagram *datagram);
 void datagram_pause(struct datagram *datagram);
 void datagram_resume(struct datagram *datagram);
 
+/* Are there replies for which the send buffer has no room yet? */
+bool datagram_is_stuck(const struct datagram *datagram);
+
 /* Answer what has been received up to now. */
 void datagram_sweep(struct datagram *datagram);
 

@@ -51,14 +51,26 @@ static void drain_end(struct worker *worker)
 	worker_finish(worker);
 }
 
+/* Connections have ended, and no reply waits for room in a send buffer. */
+static bool drain_is_done(const struct worker *worker)
+{
+	struct list_node *link;
+
+	list_for_each (link, &worker->datagrams) {
+		if (datagram_is_stuck(
+			    container_of(link, struct datagram, siblings)))
+			return false;
+	}
+	return list_is_empty(&worker->connections.entries);
+}
+
 static void drain_on_tick(struct reactor_timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, drain);
 	uint64_t now = worker->reactor.now;
 
 	for_each_connection(worker, connection_settle);
-	if (list_is_empty(&worker->connections.entries) ||
-	    now >= worker->drain_deadline)
+	if (drain_is_done(worker) || now >= worker->drain_deadline)
 		drain_end(worker);
 	else
 		reactor_timer_start(&worker->reactor, timer,

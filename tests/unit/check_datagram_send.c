@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "echod/drain.h"
 #include "unit/datagram_rig.h"
 #include "unit/harness.h"
 #include "unit/injection.h"
@@ -241,6 +242,29 @@ START_TEST(resumed_while_it_is_stuck_it_receives_nothing_yet)
 }
 END_TEST
 
+START_TEST(a_stop_waits_for_what_is_stuck)
+{
+	get_stuck();
+	drain_on_request(&rig.worker, WORKER_DRAIN);
+	rig_turn_often(&rig);
+	ck_assert(!rig.worker.reactor.stopping);
+	make_room();
+	RIG_AWAIT(&rig, rig.worker.reactor.stopping);
+	expect_numbers(client, 2, 3);
+	ck_assert_uint_eq(RIG_COUNT(&rig, datagrams_unsent), 0);
+}
+END_TEST
+
+START_TEST(a_stop_does_not_wait_for_ever)
+{
+	rig.policy.drain_timeout = 20 * USEC_PER_MSEC;
+	get_stuck();
+	drain_on_request(&rig.worker, WORKER_DRAIN);
+	RIG_AWAIT(&rig, rig.worker.reactor.stopping);
+	ck_assert_uint_eq(RIG_COUNT(&rig, datagrams_unsent), 3);
+}
+END_TEST
+
 START_TEST(a_sweep_ends_at_a_full_send_buffer)
 {
 	get_stuck();
@@ -277,6 +301,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, paused_while_it_is_stuck_it_sends_the_rest_only);
 	tcase_add_test(tcase,
 		       resumed_while_it_is_stuck_it_receives_nothing_yet);
+	tcase_add_test(tcase, a_stop_waits_for_what_is_stuck);
+	tcase_add_test(tcase, a_stop_does_not_wait_for_ever);
 	tcase_add_test(tcase, a_sweep_ends_at_a_full_send_buffer);
 	suite_add_tcase(suite, tcase);
 	return suite;
