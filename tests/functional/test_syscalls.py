@@ -78,7 +78,9 @@ def saturated():
 
 @case("3 system calls an echo, and a few to start, with one connection")
 def alone():
-    assert _measure(_ping, 1000) <= 3.5
+    # Enough of them that a few hundred calls to start and to end, of which a
+    # build for coverage has the most, weigh little.
+    assert _measure(_ping, 5000) <= 3.2
 
 
 if __name__ == "__main__":
