@@ -37,7 +37,8 @@ int socket_open(const struct endpoint *endpoint, bool shared) MUST_CHECK;
 
 /*
  * Find out what a passed descriptor is.  0, or -errno with *reason set to a
- * static phrase that completes "descriptor 3 (NAME) ...": ENOTSOCK, EOPNOTSUPP.
+ * static phrase that completes "descriptor 3 (NAME) ...": ENOTSOCK, EBADF,
+ * EOPNOTSUPP, or ENOTCONN, also for a peer that has reset its connection.
  */
 int socket_identify(int fd, struct socket_identity *identity,
 		    const char **reason) MUST_CHECK;
