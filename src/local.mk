@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-# The daemon: two convenience libraries, which the tests link too, and main.c.
+# The programs: a convenience library each, which the tests link too, and
+# main.c; and the ground that both stand on.
 
-noinst_LIBRARIES += libcommon.a libechod.a
+noinst_LIBRARIES += libcommon.a libechod.a libechoping.a
 sbin_PROGRAMS += echod
+bin_PROGRAMS += echoping
 
 libcommon_a_SOURCES = \
 	src/common/address.c src/common/address.h \
@@ -43,3 +45,16 @@ libechod_a_SOURCES = \
 
 echod_SOURCES = src/echod/main.c
 echod_LDADD = libechod.a libcommon.a $(LIBSYSTEMD_LIBS)
+
+libechoping_a_SOURCES = \
+	src/echoping/latency.c src/echoping/latency.h \
+	src/echoping/message.c src/echoping/message.h \
+	src/echoping/pattern.c src/echoping/pattern.h \
+	src/echoping/report.c src/echoping/report.h \
+	src/echoping/settings.c src/echoping/settings.h \
+	src/echoping/settings_value.c src/echoping/settings_value.h \
+	src/echoping/tally.c src/echoping/tally.h \
+	src/echoping/target.c src/echoping/target.h
+
+echoping_SOURCES = src/echoping/main.c
+echoping_LDADD = libechoping.a libcommon.a

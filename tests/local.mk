@@ -40,7 +40,7 @@ include tests/unit/local.mk
 
 # --- Programs ---
 # All link the same: what is not needed is not pulled from the archives.
-LDADD = $(check_LIBRARIES) libechod.a libcommon.a $(CHECK_LIBS) \
+LDADD = $(check_LIBRARIES) libechoping.a libechod.a libcommon.a $(CHECK_LIBS) \
 	$(LIBSYSTEMD_LIBS) $(FUZZER_LIBS)
 
 if ENABLE_FUZZING
@@ -82,6 +82,7 @@ tests_environment = \
 	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
 	ECHOD='$(abs_top_builddir)/echod'; export ECHOD; \
+	ECHOPING='$(abs_top_builddir)/echoping'; export ECHOPING; \
 	PYTHON='$(PYTHON)'; export PYTHON; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
 	LINT_CPPFLAGS='-I$(abs_top_srcdir)/src -I$(abs_top_srcdir)/tests \

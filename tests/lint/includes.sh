@@ -38,6 +38,14 @@ echod/intake
 echod/crew
 echod/server
 echod/main
+echoping/settings
+echoping/pattern
+echoping/message
+echoping/tally
+echoping/latency
+echoping/target
+echoping/report
+echoping/main
 '
 
 # Pattern, then the files of src/ that may contain it.
@@ -46,7 +54,7 @@ include.*systemd/sd-journal.h|echod/log.c
 include.*systemd/sd-daemon.h|echod/service.c
 include.*echod/options.h|echod/options.c echod/intake.h echod/intake.c echod/server.h echod/server.c echod/main.c
 include.*common/unix_name.h|common/address.c common/address_parse.c common/unix_name.c
-[^_[:alnum:]]exit *(|echod/main.c
+[^_[:alnum:]]exit *(|echod/main.c echoping/main.c
 '
 
 # includes_point_down FILE: compare its row with those of what it includes.
@@ -110,7 +118,7 @@ only_in() {
 	return "$bad"
 }
 
-for file in $(cd src && sources common echod); do
+for file in $(cd src && sources common echod echoping); do
 	check "includes of $file point down" includes_point_down "$file"
 done
 while IFS='|' read -r pattern users; do

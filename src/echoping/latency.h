@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Latencies as people read them, and the percentiles that are given everywhere.
+ */
+#ifndef ECHOPING_LATENCY_H
+#define ECHOPING_LATENCY_H
+
+#include "common/histogram.h"
+
+#define LATENCY_TEXT_MAX 24
+
+/* The percentiles of every summary, in order. */
+struct percentile {
+	const char *name;  /* "p99.9" */
+	const char *key;   /* "p99_9": for JSON; "_ns" follows */
+	uint64_t quantile; /* of HISTOGRAM_WHOLE */
+};
+#define PERCENTILE_COUNT 5
+extern const struct percentile percentiles[PERCENTILE_COUNT];
+
+/* Three digits or more, and the unit: "640 ns", "84.1 us", "1.23 ms", "2 s". */
+void latency_format(uint64_t nsec, char text[LATENCY_TEXT_MAX]);
+
+/* The same of a percentile; "-" if there are too few samples to tell it. */
+void latency_format_percentile(const struct histogram *histogram,
+			       uint64_t quantile, char text[LATENCY_TEXT_MAX]);
+
+#endif

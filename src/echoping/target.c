@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "echoping/target.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+/* A scheme, a host name or path, a port. */
+#define TARGET_TEXT_MAX 1024
+
+#define STRING_OF(number) #number
+#define TEXT_OF(number)	  STRING_OF(number)
+
+/* Does a word of hexadecimal digits and colons have two or more of these? */
+static bool is_bare_ipv6(const char *host)
+{
+	const char *colon = strchr(host, ':');
+
+	return host[0] != '[' && colon && strchr(colon + 1, ':');
+}
+
+/* "HOST" gets `port`; "::1", which cannot have one yet, brackets, too. */
+static int add_port(const char *host, const char *port, char *text, size_t size,
+		    const char **reason)
+{
+	const char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
+	bool has_port = bracket ? bracket[1] == ':' : strchr(host, ':') != NULL;
+	int length;
+
+	*reason = "has no host (such as localhost:7)";
+	if (host[0] == '\0' || host[0] == ':' || host[0] == '*')
+		return -EINVAL;
+	*reason = "is a port without a host (write localhost:PORT)";
+	if (host[strspn(host, "0123456789")] == '\0')
+		return -EINVAL;
+	if (is_bare_ipv6(host))
+		length = snprintf(text, size, "[%s]:%s", host, port);
+	else if (has_port)
+		length = snprintf(text, size, "%s", host);
+	else
+		length = snprintf(text, size, "%s:%s", host, port);
+	*reason = "is too long";
+	return (size_t)length >= size ? -EINVAL : 0;
+}
+
+/* "vsock:2" is a context id here; as an address to listen on, a port. */
+static int complete_vsock(const char *rest, char *text, const char **reason)
+{
+	int length = snprintf(text, TARGET_TEXT_MAX, "vsock:%s%s", rest,
+			      strchr(rest, ':') ? "" : ":" TEXT_OF(ECHO_PORT));
+
+	*reason = "has no context id (such as vsock:2:7; 2 is the host)";
+	if (rest[0] == '\0' || rest[0] == ':' || rest[0] == '*')
+		return -EINVAL;
+	*reason = "is too long";
+	return length >= TARGET_TEXT_MAX ? -EINVAL : 0;
+}
+
+/* Write a target as endpoint_parse() reads it, with scheme and port. */
+static int complete(const char *given, bool udp, char *text,
+		    const char **reason)
+{
+	static const char *const inet[] = { "tcp:", "udp:", "mptcp:" };
+	const char *scheme = udp ? "udp:" : "tcp:";
+
+	if (strncmp(given, "vsock:", 6) == 0)
+		return complete_vsock(given + 6, text, reason);
+	*reason = "is too long";
+	if (strncmp(given, "unix", 4) == 0 && strchr(given, ':'))
+		return snprintf(text, TARGET_TEXT_MAX, "%s", given) >=
+				       TARGET_TEXT_MAX
+			       ? -EINVAL
+			       : 0;
+	*reason = "needs unix: in front of the path";
+	if (given[0] == '/' || given[0] == '@')
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(inet); i++) {
+		if (strncmp(given, inet[i], strlen(inet[i])) == 0) {
+			scheme = inet[i];
+			given += strlen(scheme);
+			break;
+		}
+	}
+	text = stpcpy(text, scheme);
+	return add_port(given, TEXT_OF(ECHO_PORT), text,
+			TARGET_TEXT_MAX - strlen(scheme), reason);
+}
+
+static bool fits_family(const struct endpoint *endpoint, int family)
+{
+	sa_family_t is = endpoint->address.any.sa_family;
+
+	return family == AF_UNSPEC || (is != AF_INET && is != AF_INET6) ||
+	       is == family;
+}
+
+int target_resolve(struct target *target, const char *text,
+		   const struct settings *settings, const char **reason)
+{
+	struct endpoint found[ENDPOINTS_MAX];
+	char whole[TARGET_TEXT_MAX];
+	int count;
+
+	target->name = text;
+	target->candidate_count = 0;
+	if (complete(text, settings->udp, whole, reason) < 0)
+		return -EINVAL;
+	count = endpoint_parse(whole, found, reason);
+	if (count < 0)
+		return -EINVAL;
+	for (int i = 0; i < count; i++) {
+		if (fits_family(&found[i], settings->family))
+			target->candidates[target->candidate_count++] =
+				found[i];
+	}
+	*reason = settings->family == AF_INET
+			  ? "has no IPv4 address (leave -4 out)"
+			  : "has no IPv6 address (leave -6 out)";
+	return target_choose(target, 0) ? 0 : -EINVAL;
+}
+
+bool target_choose(struct target *target, int candidate)
+{
+	if (candidate >= target->candidate_count)
+		return false;
+	target->endpoint = target->candidates[candidate];
+	endpoint_format(&target->endpoint, target->text);
+	return true;
+}
+
+int target_type(const struct target *target)
+{
+	return transport_type(target->endpoint.transport);
+}
+
+bool target_is_udp(const struct target *target)
+{
+	return target->endpoint.transport == TRANSPORT_UDP;
+}
+
+size_t target_size_max(const struct target *target)
+{
+	if (target_type(target) == SOCK_STREAM)
+		return MESSAGE_SIZE_MAX;
+	if (target->endpoint.address.any.sa_family == AF_INET)
+		return DATAGRAM_SIZE_MAX_IPV4;
+	return DATAGRAM_SIZE_MAX;
+}
+
+int source_resolve(struct source *source, const struct settings *settings,
+		   const char **reason)
+{
+	struct endpoint found[ENDPOINTS_MAX];
+	char whole[TARGET_TEXT_MAX] = "udp:";
+	int count;
+
+	*source = (struct source){ .text = settings->source };
+	if (!source->text)
+		return 0;
+	if (if_nametoindex(source->text) != 0) {
+		source->interface = source->text;
+		return 0;
+	}
+	if (add_port(source->text, "0", whole + 4, sizeof(whole) - 4, reason) <
+	    0)
+		return -EINVAL;
+	count = endpoint_parse(whole, found, reason);
+	for (int i = 0; i < count; i++) {
+		if (fits_family(&found[i], settings->family)) {
+			source->address = found[i].address;
+			return 0;
+		}
+	}
+	if (count >= 0)
+		*reason = "is of the other IP family (see -4 and -6)";
+	return -EINVAL;
+}
+
+static int set_int(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static int set_options(const struct target *target, int fd,
+		       const struct settings *settings, const char **what)
+{
+	int family = target->endpoint.address.any.sa_family;
+
+	if (target->endpoint.transport == TRANSPORT_TCP ||
+	    target->endpoint.transport == TRANSPORT_MPTCP)
+		(void)set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	*what = "--priority";
+	if (settings->priority >= 0 &&
+	    set_int(fd, SOL_SOCKET, SO_PRIORITY, settings->priority) < 0)
+		return -errno;
+	*what = "--tos";
+	if (settings->tos >= 0 && family == AF_INET &&
+	    set_int(fd, IPPROTO_IP, IP_TOS, settings->tos) < 0)
+		return -errno;
+	if (settings->tos >= 0 && family == AF_INET6 &&
+	    set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, settings->tos) < 0)
+		return -errno;
+	return 0;
+}
+
+static int bind_source(const struct target *target, int fd,
+		       const struct source *source, unsigned flow,
+		       const char **what)
+{
+	struct address address = source->address;
+	uint32_t port = address_port(&address);
+
+	*what = "--source";
+	if (source->interface &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, source->interface,
+		       (socklen_t)strlen(source->interface)) < 0)
+		return -errno;
+	if (address.length > 0) {
+		if (address.any.sa_family !=
+		    target->endpoint.address.any.sa_family)
+			return -EAFNOSUPPORT;
+		if (port > 0)
+			address_set_port(&address, (uint16_t)(port + flow));
+		else
+			(void)set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT,
+				      1);
+		if (bind(fd, &address.any, address.length) < 0)
+			return -errno;
+	}
+	/* A peer can answer only who has a name: autobind, see unix(7). */
+	*what = "bind";
+	address = (struct address){ .any.sa_family = AF_UNIX };
+	if (target->endpoint.transport == TRANSPORT_UNIX_DGRAM &&
+	    bind(fd, &address.any, sizeof(sa_family_t)) < 0)
+		return -errno;
+	return 0;
+}
+
+int target_open(const struct target *target, const struct settings *settings,
+		const struct source *source, unsigned flow, const char **what)
+{
+	int protocol = target->endpoint.transport == TRANSPORT_MPTCP
+			       ? IPPROTO_MPTCP
+			       : 0;
+	int fd = socket(target->endpoint.address.any.sa_family,
+			target_type(target) | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			protocol);
+	int error;
+
+	*what = "socket";
+	if (fd < 0)
+		return -errno;
+	error = set_options(target, fd, settings, what);
+	if (error == 0)
+		error = bind_source(target, fd, source, flow, what);
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
+}
+
+int target_connect(const struct target *target, int fd)
+{
+	const struct address *address = &target->endpoint.address;
+
+	return connect(fd, &address->any, address->length) < 0 ? -errno : 0;
+}
+
+int target_connected(int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+		return -errno;
+	return -error;
+}
