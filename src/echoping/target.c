@@ -20,12 +20,13 @@
 #define STRING_OF(number) #number
 #define TEXT_OF(number)	  STRING_OF(number)
 
-/* Does a word of hexadecimal digits and colons have two or more of these? */
+/* Two colons, and nothing but what such an address and its scope consist of. */
 static bool is_bare_ipv6(const char *host)
 {
 	const char *colon = strchr(host, ':');
+	const char *end = host + strspn(host, "0123456789abcdefABCDEF:.");
 
-	return host[0] != '[' && colon && strchr(colon + 1, ':');
+	return colon && strchr(colon + 1, ':') && (*end == '\0' || *end == '%');
 }
 
 /* "HOST" gets `port`; "::1", which cannot have one yet, brackets, too. */
@@ -37,7 +38,8 @@ static int add_port(const char *host, const char *port, char *text, size_t size,
 	int length;
 
 	*reason = "has no host (such as localhost:7)";
-	if (host[0] == '\0' || host[0] == ':' || host[0] == '*')
+	if (host[0] == '\0' || host[0] == '*' ||
+	    (host[0] == ':' && !is_bare_ipv6(host)))
 		return -EINVAL;
 	*reason = "is a port without a host (write localhost:PORT)";
 	if (host[strspn(host, "0123456789")] == '\0')
