@@ -4,8 +4,9 @@
  *
  * Who measures fills in these structs and calls the reporter that the command
  * line asks for; there is one file for each.  A reporter writes to standard
- * output and flushes each line; what is no result (usage, a connection that
- * failed) goes to standard error as "echoping: TARGET: TEXT".
+ * output and flushes each line (console_flush(); who measures ends when
+ * console_error() says that nobody takes it); what is no result (usage, a
+ * connection that failed) goes to standard error as "echoping: TARGET: TEXT".
  */
 #ifndef ECHOPING_REPORT_H
 #define ECHOPING_REPORT_H
@@ -113,6 +114,9 @@ struct reporter {
 		     const struct reply *probe);
 	void (*ping_summary)(const struct settings *settings,
 			     const struct ping_summary *summary);
+	/* One line on standard error, whoever reads the results: SIGQUIT. */
+	void (*ping_status)(const struct settings *settings,
+			    const struct ping_summary *summary);
 	void (*load_start)(const struct settings *settings,
 			   const struct target *target);
 	void (*load_interval)(const struct settings *settings,
@@ -125,6 +129,10 @@ struct reporter {
 
 extern const struct reporter report_text, report_historical, report_json,
 	report_openmetrics;
+
+/* The ping_status of all of them. */
+void report_ping_status(const struct settings *settings,
+			const struct ping_summary *summary);
 
 /* The one that is asked for. */
 const struct reporter *report_choose(const struct settings *settings);

@@ -32,6 +32,7 @@ enum mode {
 	MODE_PING,
 	MODE_LOAD,	  /* --load */
 	MODE_CONFORMANCE, /* --conformance */
+	MODE_PLOT, /* --plot of the runs that the operands, all .json, hold */
 };
 
 /* What --load does with its connections. */
