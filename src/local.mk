@@ -47,12 +47,19 @@ echod_SOURCES = src/echod/main.c
 echod_LDADD = libechod.a libcommon.a $(LIBSYSTEMD_LIBS)
 
 libechoping_a_SOURCES = \
+	src/echoping/flow.c src/echoping/flow.h \
+	src/echoping/flow_datagram.c \
+	src/echoping/flow_reply.c \
+	src/echoping/flow_stream.c \
 	src/echoping/latency.c src/echoping/latency.h \
 	src/echoping/message.c src/echoping/message.h \
 	src/echoping/pattern.c src/echoping/pattern.h \
+	src/echoping/ping.c src/echoping/ping.h \
+	src/echoping/ping_summary.c src/echoping/ping_summary.h \
 	src/echoping/report.c src/echoping/report.h \
 	src/echoping/settings.c src/echoping/settings.h \
 	src/echoping/settings_value.c src/echoping/settings_value.h \
+	src/echoping/stamp.c src/echoping/stamp.h \
 	src/echoping/tally.c src/echoping/tally.h \
 	src/echoping/target.c src/echoping/target.h
 

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "echoping/pattern.h"
+#include "echoping/ping.h"
 #include "echoping/report.h"
 #include "echoping/settings.h"
 #include "echoping/target.h"
@@ -15,10 +16,16 @@ static enum exit_status complain(const char *text)
 	return EXIT_STATUS_ERROR;
 }
 
-static enum exit_status run(const struct settings *settings UNUSED,
-			    struct target *targets UNUSED,
-			    const struct source *source UNUSED)
+static enum exit_status run(const struct settings *settings,
+			    struct target *targets, const struct source *source)
 {
+	switch (settings->mode) {
+	case MODE_PING:
+		return ping_run(settings, targets, source);
+	case MODE_LOAD:
+	case MODE_CONFORMANCE:
+		break;
+	}
 	return EXIT_STATUS_ERROR;
 }
 

@@ -81,6 +81,16 @@ size_t message_mismatch(const unsigned char *bytes, size_t size,
 	return length;
 }
 
+bool message_has_body(const unsigned char *bytes, size_t size,
+		      uint64_t sequence)
+{
+	size_t length = size - MESSAGE_HEADER_SIZE;
+
+	return size > MESSAGE_HEADER_SIZE &&
+	       pattern_mismatch(body_position(sequence),
+				bytes + MESSAGE_HEADER_SIZE, length) == length;
+}
+
 uint64_t message_nonce(void)
 {
 	uint64_t nonce;

@@ -41,6 +41,10 @@ bool message_is_ours(const unsigned char *bytes, size_t size, uint64_t nonce);
 size_t message_mismatch(const unsigned char *bytes, size_t size,
 			uint64_t sequence, uint64_t nonce);
 
+/* Is there a body, and is it whole, whatever the header is? */
+bool message_has_body(const unsigned char *bytes, size_t size,
+		      uint64_t sequence);
+
 /* A nonce that no other run is likely to have. */
 uint64_t message_nonce(void);
 

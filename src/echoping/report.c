@@ -24,6 +24,18 @@ const struct reporter *report_choose(const struct settings *settings)
 	return reporters[settings->output];
 }
 
+enum exit_status report_verdict(const struct settings *settings,
+				const struct tally *tally,
+				const struct histogram *rtt)
+{
+	uint64_t p99 = histogram_value_at(rtt, HISTOGRAM_WHOLE / 100 * 99);
+
+	return tally->received > 0 && tally_loss(tally) <= settings->max_loss &&
+			       p99 <= settings->max_rtt_p99
+		       ? EXIT_STATUS_OK
+		       : EXIT_STATUS_MISSED;
+}
+
 void report_trouble(const struct target *target, const char *format, ...)
 {
 	char text[OPTION_ERROR_MAX];

@@ -55,7 +55,8 @@ struct reply {
 	bool connected;	       /* the rtt includes making the connection */
 	enum clock clock;
 	unsigned faults;
-	uint64_t when; /* CLOCK_REALTIME, ns */
+	uint64_t when;	    /* CLOCK_REALTIME, ns */
+	const char *reason; /* why it is lost, if not by the timeout; static */
 };
 
 /* One flow: the probes from one source port. */
@@ -136,6 +137,14 @@ void report_ping_status(const struct settings *settings,
 
 /* The one that is asked for. */
 const struct reporter *report_choose(const struct settings *settings);
+
+/*
+ * The exit status for what became of a target: were there replies, and were
+ * --max-loss and --max-rtt-p99 (of these round trips) kept?
+ */
+enum exit_status report_verdict(const struct settings *settings,
+				const struct tally *tally,
+				const struct histogram *rtt);
 
 /* A line on standard error: "echoping: TARGET: TEXT". */
 void report_trouble(const struct target *target, const char *format, ...)

@@ -97,6 +97,13 @@ static int complete(const char *given, bool udp, char *text,
 			TARGET_TEXT_MAX - strlen(scheme), reason);
 }
 
+static void target_choose(struct target *target, int candidate)
+{
+	target->chosen = candidate;
+	target->endpoint = target->candidates[candidate];
+	endpoint_format(&target->endpoint, target->text);
+}
+
 static bool fits_family(const struct endpoint *endpoint, int family)
 {
 	sa_family_t is = endpoint->address.any.sa_family;
@@ -112,8 +119,7 @@ int target_resolve(struct target *target, const char *text,
 	char whole[TARGET_TEXT_MAX];
 	int count;
 
-	target->name = text;
-	target->candidate_count = 0;
+	*target = (struct target){ .name = text };
 	if (complete(text, settings->udp, whole, reason) < 0)
 		return -EINVAL;
 	count = endpoint_parse(whole, found, reason);
@@ -127,16 +133,18 @@ int target_resolve(struct target *target, const char *text,
 	*reason = settings->family == AF_INET
 			  ? "has no IPv4 address (leave -4 out)"
 			  : "has no IPv6 address (leave -6 out)";
-	return target_choose(target, 0) ? 0 : -EINVAL;
+	if (target->candidate_count == 0)
+		return -EINVAL;
+	target_choose(target, 0);
+	return 0;
 }
 
-bool target_choose(struct target *target, int candidate)
+bool target_choose_next(struct target *target)
 {
-	if (candidate >= target->candidate_count)
+	if (target->reached)
 		return false;
-	target->endpoint = target->candidates[candidate];
-	endpoint_format(&target->endpoint, target->text);
-	return true;
+	target_choose(target, (target->chosen + 1) % target->candidate_count);
+	return target->chosen != 0;
 }
 
 int target_type(const struct target *target)

@@ -14,8 +14,9 @@
 struct target {
 	const char *name; /* as written; borrowed */
 	struct endpoint candidates[ENDPOINTS_MAX];
-	int candidate_count;
-	struct endpoint endpoint;    /* the one asked: the first to answer */
+	int candidate_count, chosen;
+	bool reached;		     /* a connection was made: keep to it */
+	struct endpoint endpoint;    /* the chosen one */
 	char text[ADDRESS_TEXT_MAX]; /* of it: "udp:127.0.0.1:7" */
 };
 
@@ -35,8 +36,11 @@ int target_resolve(struct target *target, const char *text,
 		   const struct settings *settings,
 		   const char **reason) MUST_CHECK;
 
-/* Ask this one of the candidates from now on; false if there is none such. */
-bool target_choose(struct target *target, int candidate);
+/*
+ * One address did not work: ask the next, if none was reached yet.  False if
+ * there is no other; then it is the first one's turn again.
+ */
+bool target_choose_next(struct target *target);
 
 /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET. */
 int target_type(const struct target *target);

@@ -45,6 +45,9 @@ echoping/tally
 echoping/latency
 echoping/target
 echoping/report
+echoping/stamp
+echoping/flow
+echoping/ping
 echoping/main
 '
 
