@@ -177,6 +177,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/functional/echodtest.py \
 	tests/functional/manager.py \
 	tests/functional/netspace.py \
+	tests/functional/pinger.py \
 	tests/system/cases/10-units.bash \
 	tests/system/cases/20-echo.bash \
 	tests/system/cases/30-operate.bash \

@@ -112,7 +112,8 @@ static void finish_connecting(struct flow *flow)
 	flow->state = FLOW_CLOSED;
 	if (target_choose_next(flow->target) && flow_open(flow) == 0)
 		return;
-	flow_close(flow, strerrordesc_np(-error));
+	/* Before the first probe nobody waits; it will try again, and tell. */
+	flow_close(flow, flow->waiting > 0 ? strerrordesc_np(-error) : NULL);
 }
 
 /* The bytes in arrival are the next of the stream. */

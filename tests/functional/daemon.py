@@ -34,19 +34,19 @@ COUNTERS = re.compile(r"^echod: .*connections_accepted\b", re.M)
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_LAST = 24, 1, 40
 
 
-def _open_binary():
+def open_binary(path):
     """Open it while we may: an ordinary user perhaps cannot reach it, nor, if
     root's umask is strict, execute it."""
-    binary = os.open(BINARY, os.O_RDONLY | os.O_CLOEXEC)
+    binary = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     status = os.fstat(binary)
     if status.st_mode & 0o005 != 0o005:
-        copy = os.memfd_create("echod")
+        copy = os.memfd_create(os.path.basename(path))
         os.sendfile(copy, binary, 0, status.st_size)
         return copy
     return binary
 
 
-_binary = _open_binary()
+_binary = open_binary(BINARY)
 started = []
 
 
