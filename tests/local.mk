@@ -183,6 +183,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/system/cases/30-operate.bash \
 	tests/system/cases/40-failure.bash \
 	tests/system/cases/50-standalone.bash \
+	tests/system/cases/60-smokeping.bash \
 	tests/system/client \
 	tests/system/guest \
 	tests/system/guest.service \

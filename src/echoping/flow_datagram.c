@@ -43,11 +43,8 @@ int flow_datagram_open(struct flow *flow)
 
 	flow->fd = target_open(flow->target, context->settings, context->source,
 			       flow->number, &what);
-	if (flow->fd < 0) {
-		report_trouble(flow->target, "%s: %s", what,
-			       strerrordesc_np(-flow->fd));
+	if (flow->fd < 0)
 		return flow->fd;
-	}
 	error = prepare(flow);
 	if (error < 0) {
 		flow_close(flow, NULL);

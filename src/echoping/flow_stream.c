@@ -11,9 +11,26 @@
 #include "echoping/stamp.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+
+/*
+ * The kernel knows when the last byte of a message left.  That is when all of
+ * it left if it is one segment; and only TCP proper says it.
+ */
+static bool has_stamps(const struct flow *flow)
+{
+	int segment = 0;
+	socklen_t length = sizeof(segment);
+
+	return flow->target->endpoint.transport == TRANSPORT_TCP &&
+	       getsockopt(flow->fd, IPPROTO_TCP, TCP_MAXSEG, &segment,
+			  &length) == 0 &&
+	       flow->context->settings->size <= (uint32_t)segment &&
+	       stamp_enable(flow->fd);
+}
 
 static void stream_is_open(struct flow *flow)
 {
@@ -21,7 +38,7 @@ static void stream_is_open(struct flow *flow)
 
 	flow->state = FLOW_OPEN;
 	flow->target->reached = true;
-	flow->stamps = stamp_enable(flow->fd);
+	flow->stamps = has_stamps(flow);
 	flow->stamp_next = 0;
 	if (getsockname(flow->fd, &own.any, &own.length) == 0)
 		flow->port = (uint16_t)address_port(&own);
@@ -35,11 +52,8 @@ int flow_stream_open(struct flow *flow)
 
 	flow->fd = target_open(flow->target, context->settings, context->source,
 			       flow->number, &what);
-	if (flow->fd < 0) {
-		report_trouble(flow->target, "%s: %s", what,
-			       strerrordesc_np(-flow->fd));
+	if (flow->fd < 0)
 		return flow->fd;
-	}
 	error = target_connect(flow->target, flow->fd);
 	if (error == 0 || error == -EINPROGRESS) {
 		int failed = flow_watch(flow, error < 0);
@@ -198,7 +212,8 @@ void flow_stream_on_ready(struct flow *flow, uint32_t events)
 		flow_stream_send(flow);
 	if (flow->state != FLOW_OPEN)
 		return;
-	flow_read_errors(flow);
+	if (flow->stamps)
+		flow_read_errors(flow);
 	size = receive(flow, &arrival);
 	if (size > 0)
 		take_bytes(flow, &arrival);

@@ -336,6 +336,49 @@ static const char *find_obstacle(const struct settings *settings,
 	return NULL;
 }
 
+static const char *remedy_for(int error)
+{
+	static const struct {
+		int error;
+		const char *text;
+	} remedies[] = {
+		{ EADDRNOTAVAIL, " (choose an address of this machine)" },
+		{ EADDRINUSE, " (choose another port, or none)" },
+		{ EAFNOSUPPORT, " (it has to be of the target's family)" },
+		{ EPERM, " (needs root)" },
+		{ EACCES, " (needs root)" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++) {
+		if (remedies[i].error == error)
+			return remedies[i].text;
+	}
+	return "";
+}
+
+/* What cannot work for any probe is said once, not by each. */
+static bool is_possible(const struct settings *settings,
+			const struct target *target,
+			const struct source *source)
+{
+	const char *obstacle = find_obstacle(settings, target);
+	const char *what = NULL;
+	int fd;
+
+	if (obstacle) {
+		report_trouble(target, "%s", obstacle);
+		return false;
+	}
+	fd = target_open(target, settings, source, 0, &what);
+	if (fd >= 0) {
+		close(fd);
+		return true;
+	}
+	report_trouble(target, "%s: %s%s", what, strerrordesc_np(-fd),
+		       remedy_for(-fd));
+	return false;
+}
+
 enum exit_status ping_run(const struct settings *settings,
 			  struct target *targets, const struct source *source)
 {
@@ -344,12 +387,8 @@ enum exit_status ping_run(const struct settings *settings,
 	int error;
 
 	for (size_t i = 0; i < settings->target_count; i++) {
-		const char *obstacle = find_obstacle(settings, &targets[i]);
-
-		if (!obstacle)
-			continue;
-		report_trouble(&targets[i], "%s", obstacle);
-		return EXIT_STATUS_ERROR;
+		if (!is_possible(settings, &targets[i], source))
+			return EXIT_STATUS_ERROR;
 	}
 	error = ping_init(&ping, settings, targets, source);
 	if (error == 0) {
