@@ -55,6 +55,7 @@ libechoping_a_SOURCES = \
 	src/echoping/message.c src/echoping/message.h \
 	src/echoping/pattern.c src/echoping/pattern.h \
 	src/echoping/ping.c src/echoping/ping.h \
+	src/echoping/ping_check.c src/echoping/ping_check.h \
 	src/echoping/ping_summary.c src/echoping/ping_summary.h \
 	src/echoping/report.c src/echoping/report.h \
 	src/echoping/settings.c src/echoping/settings.h \

@@ -11,6 +11,7 @@
 
 #include "echoping/ping.h"
 
+#include "echoping/ping_check.h"
 #include "echoping/ping_summary.h"
 #include "echoping/stamp.h"
 
@@ -28,22 +29,10 @@
 /* So far apart in time begin targets, unless the interval is short. */
 #define TARGET_SPACING (10 * NSEC_PER_SEC / 1000)
 
-/* Room for late replies and duplicates to be known as such; at most. */
-#define REMEMBERED_MIN 64
-#define REMEMBERED_MAX 65536
-
 /* One at a time: also needed where a probe has the connection for itself. */
 static bool is_sequential(const struct settings *settings)
 {
 	return settings->connect || settings->output == OUTPUT_HISTORICAL;
-}
-
-/* How many probes of one flow can be under way, twice, and then some. */
-static uint64_t probes_to_remember(const struct settings *settings)
-{
-	uint64_t each = settings->interval * settings->flows;
-
-	return 2 * (settings->timeout / each) + REMEMBERED_MIN;
 }
 
 /* --- Making --- */
@@ -80,7 +69,7 @@ static int ping_add_target(struct ping *ping, struct target *target)
 {
 	const struct settings *settings = ping->context.settings;
 	struct ping_target *added = &ping->targets[ping->target_count];
-	size_t remembered = probes_to_remember(settings);
+	size_t remembered = ping_probes_to_remember(settings);
 
 	*added = (struct ping_target){ .target = target };
 	added->flows = calloc(settings->flows, sizeof(*added->flows));
@@ -320,65 +309,6 @@ static void ping_start(struct ping *ping)
 		ping->targets[i].due = ping->started + i * spacing;
 }
 
-/* What the options ask for, but this target cannot do; NULL if nothing. */
-static const char *find_obstacle(const struct settings *settings,
-				 const struct target *target)
-{
-	if (settings->size > target_size_max(target))
-		return "--size is too large for a datagram (at most 65507 over "
-		       "IPv4, 65527 otherwise)";
-	if (settings->size == 0 && target_type(target) == SOCK_STREAM)
-		return "--size=0 is for datagrams (a stream has no empty "
-		       "message)";
-	if (probes_to_remember(settings) > REMEMBERED_MAX)
-		return "too many probes would be under way at once (raise "
-		       "--interval or lower --timeout)";
-	return NULL;
-}
-
-static const char *remedy_for(int error)
-{
-	static const struct {
-		int error;
-		const char *text;
-	} remedies[] = {
-		{ EADDRNOTAVAIL, " (choose an address of this machine)" },
-		{ EADDRINUSE, " (choose another port, or none)" },
-		{ EAFNOSUPPORT, " (it has to be of the target's family)" },
-		{ EPERM, " (needs root)" },
-		{ EACCES, " (needs root)" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++) {
-		if (remedies[i].error == error)
-			return remedies[i].text;
-	}
-	return "";
-}
-
-/* What cannot work for any probe is said once, not by each. */
-static bool is_possible(const struct settings *settings,
-			const struct target *target,
-			const struct source *source)
-{
-	const char *obstacle = find_obstacle(settings, target);
-	const char *what = NULL;
-	int fd;
-
-	if (obstacle) {
-		report_trouble(target, "%s", obstacle);
-		return false;
-	}
-	fd = target_open(target, settings, source, 0, &what);
-	if (fd >= 0) {
-		close(fd);
-		return true;
-	}
-	report_trouble(target, "%s: %s%s", what, strerrordesc_np(-fd),
-		       remedy_for(-fd));
-	return false;
-}
-
 enum exit_status ping_run(const struct settings *settings,
 			  struct target *targets, const struct source *source)
 {
@@ -387,7 +317,7 @@ enum exit_status ping_run(const struct settings *settings,
 	int error;
 
 	for (size_t i = 0; i < settings->target_count; i++) {
-		if (!is_possible(settings, &targets[i], source))
+		if (!ping_is_possible(settings, &targets[i], source))
 			return EXIT_STATUS_ERROR;
 	}
 	error = ping_init(&ping, settings, targets, source);
