@@ -86,6 +86,17 @@ void histogram_record(struct histogram *histogram, uint64_t value)
 	histogram->squares += (histogram_sum)value * value;
 }
 
+void histogram_record_many(struct histogram *histogram, uint64_t value,
+			   uint64_t count)
+{
+	histogram->counts[index_of(value)] += count;
+	histogram->total += count;
+	histogram->min = MIN(histogram->min, value);
+	histogram->max = MAX(histogram->max, value);
+	histogram->sum += (histogram_sum)value * count;
+	histogram->squares += (histogram_sum)value * value * count;
+}
+
 void histogram_add(struct histogram *histogram, const struct histogram *from)
 {
 	size_t last = index_of(from->max);

@@ -56,6 +56,10 @@ void histogram_reset(struct histogram *histogram);
 
 void histogram_record(struct histogram *histogram, uint64_t value);
 
+/* The same value so many times, at least once. */
+void histogram_record_many(struct histogram *histogram, uint64_t value,
+			   uint64_t count);
+
 /* As if all samples of `from`, another histogram, were recorded here too. */
 void histogram_add(struct histogram *histogram, const struct histogram *from);
 

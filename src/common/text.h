@@ -11,4 +11,7 @@
  */
 void text_mask_controls(char *text);
 
+/* Replace bytes that are not UTF-8 by `?`, as XML, JSON and the like ask. */
+void text_mask_invalid(char *text);
+
 #endif

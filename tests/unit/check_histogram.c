@@ -208,6 +208,28 @@ START_TEST(nothing_overflows_with_many_samples)
 }
 END_TEST
 
+START_TEST(many_at_once_are_as_many_one_by_one)
+{
+	const uint64_t values[] = { 5000, 3, HISTOGRAM_VALUE_MAX + 1 };
+	struct histogram_bucket bucket;
+	size_t at = 0, cursor = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		histogram_record_many(&histogram, values[i], 7);
+		for (int n = 0; n < 7; n++)
+			histogram_record(&other, values[i]);
+	}
+	ck_assert_uint_eq(histogram.total, 21);
+	ck_assert_uint_eq(histogram.min, other.min);
+	ck_assert_uint_eq(histogram.max, other.max);
+	ck_assert(histogram.sum == other.sum);
+	ck_assert(histogram.squares == other.squares);
+	while (histogram_next(&other, &at, &bucket))
+		assert_bucket(&cursor, bucket.lower, bucket.upper, 7);
+	assert_no_bucket(&cursor);
+}
+END_TEST
+
 START_TEST(empty_until_recorded_and_when_reset)
 {
 	size_t cursor = 0;
@@ -302,6 +324,7 @@ static Suite *make_suite(void)
 			    ranks_are_nearest_and_known_when_samples_suffice, 0,
 			    ARRAY_SIZE(ranks));
 	tcase_add_test(edges, nothing_overflows_with_many_samples);
+	tcase_add_test(edges, many_at_once_are_as_many_one_by_one);
 	tcase_add_test(edges, empty_until_recorded_and_when_reset);
 	tcase_add_test(edges, deinit_unmaps_once);
 	tcase_add_test(edges, init_reports_lack_of_memory);
