@@ -47,6 +47,7 @@ echod_SOURCES = src/echod/main.c
 echod_LDADD = libechod.a libcommon.a $(LIBSYSTEMD_LIBS)
 
 libechoping_a_SOURCES = \
+	src/echoping/console.c src/echoping/console.h \
 	src/echoping/flow.c src/echoping/flow.h \
 	src/echoping/flow_datagram.c \
 	src/echoping/flow_reply.c \

@@ -44,7 +44,9 @@ echoping/message
 echoping/tally
 echoping/latency
 echoping/target
+echoping/console
 echoping/report
+echoping/export
 echoping/stamp
 echoping/flow
 echoping/ping

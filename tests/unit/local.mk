@@ -7,6 +7,7 @@ UNIT_TESTS = \
 	tests/unit/check_address_parse \
 	tests/unit/check_connection \
 	tests/unit/check_connection_journal \
+	tests/unit/check_console \
 	tests/unit/check_crew \
 	tests/unit/check_crew_making \
 	tests/unit/check_datagram \
@@ -60,9 +61,11 @@ tests_unit_libharness_a_SOURCES = \
 	tests/unit/harness.c tests/unit/harness.h \
 	tests/unit/injection.h \
 	tests/unit/namespace.c tests/unit/namespace.h \
+	tests/unit/output.c tests/unit/output.h \
 	tests/unit/rig.c tests/unit/rig.h \
 	tests/unit/server_rig.c tests/unit/server_rig.h \
 	tests/unit/sockets.c tests/unit/sockets.h \
+	tests/unit/terminal.c tests/unit/terminal.h \
 	tests/unit/wire.c tests/unit/wire.h
 
 tests_unit_check_connection_SOURCES = \
@@ -114,6 +117,7 @@ tests_unit_check_address_parse_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 tests_unit_check_connection_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_connection_journal_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sd_journal_sendv
+tests_unit_check_console_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tcgetpgrp
 tests_unit_check_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl
 tests_unit_check_crew_making_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aligned_alloc \
 	-Wl,--wrap=calloc -Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl \
