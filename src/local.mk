@@ -59,6 +59,9 @@ libechoping_a_SOURCES = \
 	src/echoping/ping_check.c src/echoping/ping_check.h \
 	src/echoping/ping_summary.c src/echoping/ping_summary.h \
 	src/echoping/report.c src/echoping/report.h \
+	src/echoping/report_historical.c \
+	src/echoping/report_text.c src/echoping/report_text.h \
+	src/echoping/report_text_load.c \
 	src/echoping/settings.c src/echoping/settings.h \
 	src/echoping/settings_value.c src/echoping/settings_value.h \
 	src/echoping/stamp.c src/echoping/stamp.h \

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 const struct percentile percentiles[PERCENTILE_COUNT] = {
 	{ "p50", "p50", HISTOGRAM_WHOLE / 2 },
@@ -49,4 +50,33 @@ void latency_format_percentile(const struct histogram *histogram,
 		latency_format(histogram_value_at(histogram, quantile), text);
 	else
 		snprintf(text, LATENCY_TEXT_MAX, "-");
+}
+
+void latency_format_min(const struct histogram *histogram,
+			char text[LATENCY_TEXT_MAX])
+{
+	if (histogram->total > 0)
+		latency_format(histogram->min, text);
+	else
+		snprintf(text, LATENCY_TEXT_MAX, "-");
+}
+
+void latency_format_max(const struct histogram *histogram,
+			char text[LATENCY_TEXT_MAX])
+{
+	if (histogram->total > 0)
+		latency_format(histogram->max, text);
+	else
+		snprintf(text, LATENCY_TEXT_MAX, "-");
+}
+
+void percent_format(double percent, char text[PERCENT_TEXT_MAX])
+{
+	double rest = MIN(percent, 100 - percent);
+	int digits = rest <= 0 || rest >= 0.1 ? 1 : rest >= 0.001 ? 4 : 7;
+	int end = snprintf(text, PERCENT_TEXT_MAX - 2, "%.*f", digits, percent);
+
+	while (text[end - 1] == '0' && text[end - 2] != '.')
+		end--;
+	memcpy(text + end, " %", sizeof(" %"));
 }

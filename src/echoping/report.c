@@ -4,7 +4,10 @@
 #include "echoping/report.h"
 
 #include "common/text.h"
+#include "echoping/console.h"
+#include "echoping/latency.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 
 const char *const fault_names[FAULT_COUNT] = {
@@ -46,6 +49,27 @@ void report_trouble(const struct target *target, const char *format, ...)
 	va_end(arguments);
 	text_mask_controls(text);
 	/* Results first: both may go to the same terminal or file. */
-	(void)fflush(stdout);
+	console_flush();
+	console_erase();
 	fprintf(stderr, "echoping: %s: %s\n", target->text, text);
+}
+
+void report_ping_status(const struct settings *settings,
+			const struct ping_summary *summary)
+{
+	const struct tally *tally = summary->tally;
+	char p50[LATENCY_TEXT_MAX], p99[LATENCY_TEXT_MAX];
+	char max[LATENCY_TEXT_MAX], loss[PERCENT_TEXT_MAX];
+
+	latency_format_percentile(&tally->rtt, HISTOGRAM_WHOLE / 2, p50);
+	latency_format_percentile(&tally->rtt, HISTOGRAM_WHOLE / 100 * 99, p99);
+	latency_format_max(&tally->rtt, max);
+	percent_format(tally_loss(tally), loss);
+	console_flush();
+	if (settings->target_count > 1)
+		fprintf(stderr, "%s: ", summary->target->text);
+	fprintf(stderr,
+		"%" PRIu64 "/%" PRIu64 " replies, %s loss, p50 %s, p99 %s, "
+		"max %s\n",
+		tally->received, tally->sent, loss, p50, p99, max);
 }

@@ -40,6 +40,9 @@ UNIT_TESTS = \
 	tests/unit/check_privilege \
 	tests/unit/check_reactor \
 	tests/unit/check_report \
+	tests/unit/check_report_historical \
+	tests/unit/check_report_text \
+	tests/unit/check_report_text_load \
 	tests/unit/check_server \
 	tests/unit/check_server_failure \
 	tests/unit/check_service \
@@ -62,6 +65,7 @@ tests_unit_libharness_a_SOURCES = \
 	tests/unit/injection.h \
 	tests/unit/namespace.c tests/unit/namespace.h \
 	tests/unit/output.c tests/unit/output.h \
+	tests/unit/report_rig.c tests/unit/report_rig.h \
 	tests/unit/rig.c tests/unit/rig.h \
 	tests/unit/server_rig.c tests/unit/server_rig.h \
 	tests/unit/sockets.c tests/unit/sockets.h \
@@ -147,6 +151,8 @@ tests_unit_check_privilege_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getpwnam \
 tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
 	-Wl,--wrap=service_notify_status
+tests_unit_check_report_text_load_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=tcgetpgrp
 tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=crew_has_answered \
 	-Wl,--wrap=intake_is_pending -Wl,--wrap=recvmmsg \
 	-Wl,--wrap=report_tick -Wl,--wrap=service_take_sockets
