@@ -60,6 +60,9 @@ libechoping_a_SOURCES = \
 	src/echoping/ping_summary.c src/echoping/ping_summary.h \
 	src/echoping/report.c src/echoping/report.h \
 	src/echoping/report_historical.c \
+	src/echoping/report_json.c src/echoping/report_json.h \
+	src/echoping/report_json_load.c \
+	src/echoping/report_json_value.c \
 	src/echoping/report_text.c src/echoping/report_text.h \
 	src/echoping/report_text_load.c \
 	src/echoping/settings.c src/echoping/settings.h \
@@ -69,4 +72,4 @@ libechoping_a_SOURCES = \
 	src/echoping/target.c src/echoping/target.h
 
 echoping_SOURCES = src/echoping/main.c
-echoping_LDADD = libechoping.a libcommon.a
+echoping_LDADD = libechoping.a libcommon.a $(JANSSON_LIBS)

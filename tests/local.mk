@@ -41,7 +41,7 @@ include tests/unit/local.mk
 # --- Programs ---
 # All link the same: what is not needed is not pulled from the archives.
 LDADD = $(check_LIBRARIES) libechoping.a libechod.a libcommon.a $(CHECK_LIBS) \
-	$(LIBSYSTEMD_LIBS) $(FUZZER_LIBS)
+	$(LIBSYSTEMD_LIBS) $(JANSSON_LIBS) $(FUZZER_LIBS)
 
 if ENABLE_FUZZING
 check_PROGRAMS += $(FUZZ_TESTS)
@@ -86,7 +86,8 @@ tests_environment = \
 	PYTHON='$(PYTHON)'; export PYTHON; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
 	LINT_CPPFLAGS='-I$(abs_top_srcdir)/src -I$(abs_top_srcdir)/tests \
-		-I$(abs_top_builddir) $(LIBSYSTEMD_CFLAGS) $(CHECK_CFLAGS)'; \
+		-I$(abs_top_builddir) $(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS) \
+		$(CHECK_CFLAGS)'; \
 	export LINT_CPPFLAGS; \
 	: "$${CK_TIMEOUT_MULTIPLIER=3}"; export CK_TIMEOUT_MULTIPLIER;
 if ENABLE_COVERAGE
