@@ -63,6 +63,8 @@ libechoping_a_SOURCES = \
 	src/echoping/report_json.c src/echoping/report_json.h \
 	src/echoping/report_json_load.c \
 	src/echoping/report_json_value.c \
+	src/echoping/report_metrics.c src/echoping/report_metrics.h \
+	src/echoping/report_openmetrics.c \
 	src/echoping/report_text.c src/echoping/report_text.h \
 	src/echoping/report_text_load.c \
 	src/echoping/settings.c src/echoping/settings.h \

@@ -42,6 +42,7 @@ UNIT_TESTS = \
 	tests/unit/check_report \
 	tests/unit/check_report_historical \
 	tests/unit/check_report_json \
+	tests/unit/check_report_openmetrics \
 	tests/unit/check_report_text \
 	tests/unit/check_report_text_load \
 	tests/unit/check_server \
