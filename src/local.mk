@@ -48,6 +48,13 @@ echod_LDADD = libechod.a libcommon.a $(LIBSYSTEMD_LIBS)
 
 libechoping_a_SOURCES = \
 	src/echoping/console.c src/echoping/console.h \
+	src/echoping/export.c src/echoping/export.h \
+	src/echoping/export_axis.c src/echoping/export_axis.h \
+	src/echoping/export_file.h \
+	src/echoping/export_hdr.c \
+	src/echoping/export_plot.c \
+	src/echoping/export_runs.c \
+	src/echoping/export_spectrum.c src/echoping/export_spectrum.h \
 	src/echoping/flow.c src/echoping/flow.h \
 	src/echoping/flow_datagram.c \
 	src/echoping/flow_reply.c \
@@ -68,10 +75,11 @@ libechoping_a_SOURCES = \
 	src/echoping/report_text.c src/echoping/report_text.h \
 	src/echoping/report_text_load.c \
 	src/echoping/settings.c src/echoping/settings.h \
+	src/echoping/settings_operands.c src/echoping/settings_operands.h \
 	src/echoping/settings_value.c src/echoping/settings_value.h \
 	src/echoping/stamp.c src/echoping/stamp.h \
 	src/echoping/tally.c src/echoping/tally.h \
 	src/echoping/target.c src/echoping/target.h
 
 echoping_SOURCES = src/echoping/main.c
-echoping_LDADD = libechoping.a libcommon.a $(JANSSON_LIBS)
+echoping_LDADD = libechoping.a libcommon.a $(JANSSON_LIBS) -lm

@@ -41,7 +41,7 @@ include tests/unit/local.mk
 # --- Programs ---
 # All link the same: what is not needed is not pulled from the archives.
 LDADD = $(check_LIBRARIES) libechoping.a libechod.a libcommon.a $(CHECK_LIBS) \
-	$(LIBSYSTEMD_LIBS) $(JANSSON_LIBS) $(FUZZER_LIBS)
+	$(LIBSYSTEMD_LIBS) $(JANSSON_LIBS) -lm $(FUZZER_LIBS)
 
 if ENABLE_FUZZING
 check_PROGRAMS += $(FUZZ_TESTS)

@@ -3,6 +3,7 @@
 
 #include "echoping/settings.h"
 
+#include "echoping/settings_operands.h"
 #include "echoping/settings_value.h"
 
 #include "common/units.h"
@@ -333,7 +334,7 @@ enum option_outcome settings_parse(struct settings *settings, int argc,
 				   char error[OPTION_ERROR_MAX])
 {
 	enum option_outcome outcome;
-	const char *conflict;
+	const char *conflict = NULL;
 
 	*settings = (struct settings){
 		.deadline = NSEC_INFINITY,
@@ -344,7 +345,10 @@ enum option_outcome settings_parse(struct settings *settings, int argc,
 	};
 	option_table_apply_defaults(&table, settings);
 	outcome = option_table_parse(&table, settings, argc, argv, error);
-	conflict = outcome == OPTION_RUN ? find_conflict(settings) : NULL;
+	if (outcome == OPTION_RUN)
+		conflict = settings_judge_operands(settings);
+	if (outcome == OPTION_RUN && !conflict)
+		conflict = find_conflict(settings);
 	if (!conflict)
 		return outcome;
 	snprintf(error, OPTION_ERROR_MAX, "%s", conflict);

@@ -16,6 +16,10 @@ UNIT_TESTS = \
 	tests/unit/check_datagram_unix \
 	tests/unit/check_datagram_wire \
 	tests/unit/check_drain \
+	tests/unit/check_export \
+	tests/unit/check_export_hdr \
+	tests/unit/check_export_plot \
+	tests/unit/check_export_runs \
 	tests/unit/check_histogram \
 	tests/unit/check_histogram_samples \
 	tests/unit/check_guard \
@@ -48,6 +52,7 @@ UNIT_TESTS = \
 	tests/unit/check_server \
 	tests/unit/check_server_failure \
 	tests/unit/check_service \
+	tests/unit/check_settings_operands \
 	tests/unit/check_socket \
 	tests/unit/check_socket_identity \
 	tests/unit/check_socket_options \
@@ -62,6 +67,7 @@ tests_unit_libharness_a_SOURCES = \
 	tests/unit/await.c tests/unit/await.h \
 	tests/unit/capture.c tests/unit/capture.h \
 	tests/unit/datagram_rig.c tests/unit/datagram_rig.h \
+	tests/unit/export_rig.c tests/unit/export_rig.h \
 	tests/unit/faults.c tests/unit/faults.h \
 	tests/unit/harness.c tests/unit/harness.h \
 	tests/unit/injection.h \
@@ -134,6 +140,7 @@ tests_unit_check_datagram_receive_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=malloc -Wl,--wrap=recvmmsg
 tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=recvmmsg -Wl,--wrap=sendmmsg
+tests_unit_check_export_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_histogram_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_intake_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind
 tests_unit_check_intake_failure_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
