@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "echoping/console.h"
+#include "echoping/export.h"
 #include "echoping/pattern.h"
 #include "echoping/ping.h"
 #include "echoping/report.h"
 #include "echoping/settings.h"
 #include "echoping/target.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static enum exit_status complain(const char *text)
 {
@@ -24,6 +28,7 @@ static enum exit_status run(const struct settings *settings,
 		return ping_run(settings, targets, source);
 	case MODE_LOAD:
 	case MODE_CONFORMANCE:
+	case MODE_PLOT:
 		break;
 	}
 	return EXIT_STATUS_ERROR;
@@ -54,10 +59,12 @@ static enum exit_status resolve_and_run(const struct settings *settings,
 
 static enum exit_status measure(const struct settings *settings)
 {
-	struct target *targets =
-		calloc(settings->target_count, sizeof(*targets));
+	struct target *targets;
 	enum exit_status status;
 
+	if (settings->mode == MODE_PLOT)
+		return plot_runs(settings);
+	targets = calloc(settings->target_count, sizeof(*targets));
 	if (!targets)
 		return complain("out of memory");
 	pattern_init(&settings->fill);
@@ -66,12 +73,24 @@ static enum exit_status measure(const struct settings *settings)
 	return status;
 }
 
+/* Results that did not arrive are no success: a full disk, a closed pipe. */
+static enum exit_status complain_of_output(void)
+{
+	char text[OPTION_ERROR_MAX];
+
+	snprintf(text, sizeof(text), "cannot write standard output: %s",
+		 strerrordesc_np(-console_error()));
+	return complain(text);
+}
+
 int main(int argc, char *argv[])
 {
 	enum exit_status status = EXIT_STATUS_OK;
 	char error[OPTION_ERROR_MAX];
 	struct settings settings;
 
+	/* A pipe that nobody reads any more is an error as any other. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	switch (settings_parse(&settings, argc, argv, error)) {
 	case OPTION_RUN:
 		status = measure(&settings);
@@ -87,7 +106,8 @@ int main(int argc, char *argv[])
 		break;
 	}
 	settings_deinit(&settings);
-	if (fflush(stdout) != 0)
-		status = EXIT_STATUS_ERROR;
+	console_flush();
+	if (console_error() < 0)
+		status = complain_of_output();
 	exit((int)status);
 }

@@ -11,6 +11,7 @@
 
 #include "echoping/ping.h"
 
+#include "echoping/console.h"
 #include "echoping/ping_check.h"
 #include "echoping/ping_summary.h"
 #include "echoping/stamp.h"
@@ -233,7 +234,7 @@ static bool all_sent(const struct ping *ping)
 
 static bool ping_is_over(const struct ping *ping, uint64_t now)
 {
-	return ping->interrupted || now >= ping->end ||
+	return ping->interrupted || console_error() < 0 || now >= ping->end ||
 	       (all_sent(ping) && list_is_empty(&ping->context.waiting));
 }
 
