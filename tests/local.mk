@@ -19,6 +19,7 @@ FUNCTIONAL_TESTS = \
 	tests/functional/test_memory.py \
 	tests/functional/test_notify.py \
 	tests/functional/test_options.py \
+	tests/functional/test_output.py \
 	tests/functional/test_peers.py \
 	tests/functional/test_signals.py \
 	tests/functional/test_stream.py \
@@ -178,7 +179,9 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/functional/echodtest.py \
 	tests/functional/manager.py \
 	tests/functional/netspace.py \
+	tests/functional/openmetrics.py \
 	tests/functional/pinger.py \
+	tests/functional/schema.py \
 	tests/system/cases/10-units.bash \
 	tests/system/cases/20-echo.bash \
 	tests/system/cases/30-operate.bash \
