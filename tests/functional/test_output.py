@@ -106,7 +106,7 @@ def text_flows():
 
 
 def _takes_signals(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         blocked = re.search(r"^SigBlk:\s+(\w+)$", file.read(), re.M)[1]
     return int(blocked, 16) & 1 << (signal.SIGQUIT - 1)
 
@@ -305,7 +305,7 @@ def hdr_file():
         it = echoping("-q", "-c", 200, *FAST, f"--hdr={path}",
                       _target(echod, "udp"))
     assert it.status == 0, it.errors
-    with open(path, encoding="ascii") as file:
+    with open(path, encoding="utf-8") as file:
         lines = file.read().splitlines()
     assert lines[0].split() == ["Value", "Percentile", "TotalCount",
                                 "1/(1-Percentile)"]
@@ -358,7 +358,7 @@ def plots_refused():
     directory = scratch_directory()
     svg = f"--plot={directory}/a.svg"
     run = f"{directory}/run.json"
-    with open(run, "w", encoding="ascii") as file:
+    with open(run, "w", encoding="utf-8") as file:
         file.write('{"format":1,"type":"start"}\n64 bytes from\n')
     for arguments, reason in (
             ((svg, run), f"{run}: line 2 is no JSON object"),
