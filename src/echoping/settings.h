@@ -2,7 +2,8 @@
 /*
  * The command line of echoping: what its table of options is parsed into.
  *
- * Here and everywhere in echoping times are integers in nanoseconds.
+ * Here and everywhere in echoping times are integers in nanoseconds.  One that
+ * is not NSEC_INFINITY is at most NSEC_LONGEST: sums of a few do not overflow.
  */
 #ifndef ECHOPING_SETTINGS_H
 #define ECHOPING_SETTINGS_H
@@ -17,6 +18,7 @@
 #define NSEC_PER_USEC UINT64_C(1000)
 #define NSEC_PER_SEC  UINT64_C(1000000000)
 #define NSEC_INFINITY UINT64_MAX
+#define NSEC_LONGEST  (NSEC_INFINITY / 4) /* 146 years */
 
 /* The longest payload: of UDP over IPv6 and IPv4, of a message on a stream. */
 #define DATAGRAM_SIZE_MAX      65527

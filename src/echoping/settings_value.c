@@ -34,8 +34,8 @@ int value_parse_duration(const char *text, uint64_t minimum, uint64_t maximum,
 
 	if (units_parse_duration(text, &usec) < 0)
 		return -EINVAL;
-	value = usec > NSEC_INFINITY / NSEC_PER_USEC ? NSEC_INFINITY
-						     : usec * NSEC_PER_USEC;
+	value = usec > NSEC_LONGEST / NSEC_PER_USEC ? NSEC_INFINITY
+						    : usec * NSEC_PER_USEC;
 	if (value < minimum || value > maximum)
 		return -EINVAL;
 	*nsec = value;
@@ -87,7 +87,7 @@ static int parse_decimal(const char *text, double *number, const char **end)
 {
 	size_t length = strspn(text, "0123456789.");
 
-	if (text[0] < '0' || text[0] > '9' ||
+	if (text[0] < '0' || text[0] > '9' || text[length - 1] == '.' ||
 	    memchr(text, '.', length) != memrchr(text, '.', length))
 		return -EINVAL;
 	*number = strtod(text, NULL);

@@ -13,7 +13,10 @@
 int value_parse_number(const char *text, uint64_t minimum, uint64_t maximum,
 		       uint64_t *number) MUST_CHECK;
 
-/* As units_parse_duration(), in ns: from `minimum` to `maximum`. */
+/*
+ * As units_parse_duration(), in ns: from `minimum` to `maximum`; what is above
+ * NSEC_LONGEST is NSEC_INFINITY.
+ */
 int value_parse_duration(const char *text, uint64_t minimum, uint64_t maximum,
 			 uint64_t *nsec) MUST_CHECK;
 

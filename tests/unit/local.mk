@@ -53,6 +53,7 @@ UNIT_TESTS = \
 	tests/unit/check_server_failure \
 	tests/unit/check_service \
 	tests/unit/check_settings_operands \
+	tests/unit/check_settings_value \
 	tests/unit/check_socket \
 	tests/unit/check_socket_identity \
 	tests/unit/check_socket_options \
