@@ -75,6 +75,7 @@ libechoping_a_SOURCES = \
 	src/echoping/report_text.c src/echoping/report_text.h \
 	src/echoping/report_text_load.c \
 	src/echoping/settings.c src/echoping/settings.h \
+	src/echoping/settings_conflict.c src/echoping/settings_conflict.h \
 	src/echoping/settings_operands.c src/echoping/settings_operands.h \
 	src/echoping/settings_value.c src/echoping/settings_value.h \
 	src/echoping/stamp.c src/echoping/stamp.h \

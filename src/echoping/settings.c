@@ -3,6 +3,7 @@
 
 #include "echoping/settings.h"
 
+#include "echoping/settings_conflict.h"
 #include "echoping/settings_operands.h"
 #include "echoping/settings_value.h"
 
@@ -35,30 +36,31 @@ static int add_target(void *context, const char *text, const char **reason)
 	return 0;
 }
 
-/* An option that takes no argument. */
-#define FLAG(function, ...)                                                    \
+/* An option that takes no argument; `bits` of enum asked, or 0. */
+#define FLAG(function, bits, assignment)                                       \
 	static int function(void *context, const char *text UNUSED,            \
 			    const char **reason UNUSED)                        \
 	{                                                                      \
 		struct settings *settings = context;                           \
                                                                                \
-		__VA_ARGS__;                                                   \
+		settings->assignment;                                          \
+		settings->asked |= (bits);                                     \
 		return 0;                                                      \
 	}
 
-FLAG(parse_udp, settings->udp = true)
-FLAG(parse_ipv4, settings->family = AF_INET)
-FLAG(parse_ipv6, settings->family = AF_INET6)
-FLAG(parse_connect, settings->connect = true, settings->load = LOAD_CONNECT)
-FLAG(parse_quiet, settings->quiet = true)
-FLAG(parse_timestamps, settings->timestamps = true)
-FLAG(parse_json, settings->output = OUTPUT_JSON)
-FLAG(parse_openmetrics, settings->output = OUTPUT_OPENMETRICS)
-FLAG(parse_load, settings->mode = MODE_LOAD)
-FLAG(parse_conformance, settings->mode = MODE_CONFORMANCE)
-FLAG(parse_bulk, settings->load = LOAD_BULK)
-FLAG(parse_hold, settings->load = LOAD_HOLD)
-FLAG(parse_gso, settings->gso = true)
+FLAG(parse_udp, 0, udp = true)
+FLAG(parse_ipv4, ASKED_IPV4, family = AF_INET)
+FLAG(parse_ipv6, ASKED_IPV6, family = AF_INET6)
+FLAG(parse_quiet, 0, quiet = true)
+FLAG(parse_timestamps, 0, timestamps = true)
+FLAG(parse_json, ASKED_JSON, output = OUTPUT_JSON)
+FLAG(parse_openmetrics, ASKED_OPENMETRICS, output = OUTPUT_OPENMETRICS)
+FLAG(parse_load, ASKED_LOAD, mode = MODE_LOAD)
+FLAG(parse_conformance, ASKED_CONFORMANCE, mode = MODE_CONFORMANCE)
+FLAG(parse_load_connect, ASKED_CONNECT, load = LOAD_CONNECT)
+FLAG(parse_bulk, ASKED_BULK, load = LOAD_BULK)
+FLAG(parse_hold, ASKED_HOLD, load = LOAD_HOLD)
+FLAG(parse_gso, 0, gso = true)
 
 /* An option that is a number from `minimum` to `maximum`. */
 #define NUMBER(function, field, minimum, maximum, complaint)                   \
@@ -100,7 +102,7 @@ NUMBER(parse_tos, tos, 0, UINT8_MAX,
 					    &settings->field);                 \
 	}
 
-DURATION(parse_interval, interval, INTERVAL_MIN, NSEC_INFINITY,
+DURATION(parse_interval, interval, INTERVAL_MIN, NSEC_INFINITY - 1,
 	 "is not an interval (such as 20ms, at least 10us; --load does not "
 	 "wait)")
 DURATION(parse_timeout, timeout, NSEC_PER_MSEC, NSEC_PER_HOUR,
@@ -111,7 +113,7 @@ DURATION(parse_max_rtt_p99, max_rtt_p99, 1, NSEC_INFINITY,
 	 "is not a time (such as 500us or 20ms)")
 DURATION(parse_run_time, duration, NSEC_PER_MSEC, NSEC_INFINITY,
 	 "is not a duration (such as 10s, at least 1ms)")
-DURATION(parse_warmup, warmup, 0, NSEC_INFINITY,
+DURATION(parse_warmup, warmup, 0, NSEC_INFINITY - 1,
 	 "is not a duration (such as 500ms or 2s)")
 
 /* An option that is taken as it is. */
@@ -130,12 +132,20 @@ TEXT(parse_source, source, "is neither an address nor an interface")
 TEXT(parse_hdr, hdr, "is not a file name")
 TEXT(parse_plot, plot, "is not a file name")
 
+/* In both modes. */
+static int parse_connect(void *context, const char *text, const char **reason)
+{
+	((struct settings *)context)->connect = true;
+	return parse_load_connect(context, text, reason);
+}
+
 static int parse_historical(void *context, const char *text,
 			    const char **reason)
 {
 	struct settings *settings = context;
 
 	settings->output = OUTPUT_HISTORICAL;
+	settings->asked |= ASKED_NUMBER;
 	settings->connect = true;
 	return parse_count(context, text, reason);
 }
@@ -154,8 +164,8 @@ static int parse_size(void *context, const char *text, const char **reason)
 
 static int parse_fill(void *context, const char *text, const char **reason)
 {
-	*reason = "is neither one character nor up to 16 bytes in hexadecimal "
-		  "(such as 0xff00)";
+	*reason = "is neither a character of one byte nor up to 16 bytes in "
+		  "hexadecimal (such as 0xff00)";
 	return value_parse_fill(text, &((struct settings *)context)->fill);
 }
 
@@ -293,48 +303,13 @@ static const struct option_table table = {
 	.operand = add_target,
 };
 
-/* What contradicts itself on the command line, and the remedy; or NULL. */
-static const char *find_conflict(const struct settings *settings)
-{
-	bool load = settings->mode == MODE_LOAD;
-	const struct {
-		bool wrong;
-		const char *what;
-	} conflicts[] = {
-		{ settings->target_count == 0,
-		  "no target is given (such as example.org or udp:[::1]:7)" },
-		{ load && settings->target_count > 1,
-		  "--load takes one target (start one echoping for each)" },
-		{ load && settings->count > 0,
-		  "--count is for probes (with --load use --duration)" },
-		{ load && settings->flows > 1,
-		  "--flows is for probes (with --load use --connections)" },
-		{ !load && settings->load == LOAD_BULK,
-		  "--bulk is a kind of load (add --load)" },
-		{ !load && settings->load == LOAD_HOLD,
-		  "--hold is a kind of load (add --load)" },
-		{ !load && settings->rate > 0,
-		  "--rate is for load (add --load, or use --interval)" },
-		{ !load && settings->connections > 1,
-		  "--connections is for load (add --load, or use --flows)" },
-		{ !load && settings->pipeline > 1,
-		  "--pipeline is for load (add --load)" },
-		{ !load && settings->gso, "--gso is for load (add --load)" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(conflicts); i++) {
-		if (conflicts[i].wrong)
-			return conflicts[i].what;
-	}
-	return NULL;
-}
-
 enum option_outcome settings_parse(struct settings *settings, int argc,
 				   char *const argv[],
 				   char error[OPTION_ERROR_MAX])
 {
 	enum option_outcome outcome;
 	const char *conflict = NULL;
+	struct settings defaults;
 
 	*settings = (struct settings){
 		.deadline = NSEC_INFINITY,
@@ -344,11 +319,12 @@ enum option_outcome settings_parse(struct settings *settings, int argc,
 		.tos = -1,
 	};
 	option_table_apply_defaults(&table, settings);
+	defaults = *settings;
 	outcome = option_table_parse(&table, settings, argc, argv, error);
 	if (outcome == OPTION_RUN)
 		conflict = settings_judge_operands(settings);
 	if (outcome == OPTION_RUN && !conflict)
-		conflict = find_conflict(settings);
+		conflict = settings_conflict(settings, &defaults);
 	if (!conflict)
 		return outcome;
 	snprintf(error, OPTION_ERROR_MAX, "%s", conflict);

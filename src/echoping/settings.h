@@ -97,6 +97,8 @@ struct settings {
 	uint64_t duration, warmup;
 	uint64_t rate; /* messages a second; 0: closed loop */
 	bool gso;
+
+	unsigned asked; /* private to settings */
 };
 
 /*

@@ -53,6 +53,9 @@ UNIT_TESTS = \
 	tests/unit/check_server_failure \
 	tests/unit/check_service \
 	tests/unit/check_settings_operands \
+	tests/unit/check_settings \
+	tests/unit/check_settings_error \
+	tests/unit/check_settings_help \
 	tests/unit/check_settings_value \
 	tests/unit/check_socket \
 	tests/unit/check_socket_identity \
@@ -172,6 +175,7 @@ tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=privilege_drop -Wl,--wrap=pthread_create \
 	-Wl,--wrap=signalfd
 tests_unit_check_service_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_unit_check_settings_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
 tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 	-Wl,--wrap=listen -Wl,--wrap=socket
 tests_unit_check_socket_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
