@@ -20,6 +20,9 @@
 /* Below it sleeping and waking up is all that a machine does. */
 #define INTERVAL_MIN (10 * NSEC_PER_USEC)
 
+/* As often as there can be flows it is still far from the end of 64 bits. */
+#define INTERVAL_MAX (24 * NSEC_PER_HOUR)
+
 static int add_target(void *context, const char *text, const char **reason)
 {
 	struct settings *settings = context;
@@ -102,8 +105,8 @@ NUMBER(parse_tos, tos, 0, UINT8_MAX,
 					    &settings->field);                 \
 	}
 
-DURATION(parse_interval, interval, INTERVAL_MIN, NSEC_INFINITY - 1,
-	 "is not an interval (such as 20ms, at least 10us; --load does not "
+DURATION(parse_interval, interval, INTERVAL_MIN, INTERVAL_MAX,
+	 "is not an interval from 10us to 24h (such as 20ms; --load does not "
 	 "wait)")
 DURATION(parse_timeout, timeout, NSEC_PER_MSEC, NSEC_PER_HOUR,
 	 "is not a time to wait (from 1ms to 1h)")

@@ -14,7 +14,7 @@
 #define SEE	      " (see echoping --help)"
 #define COUNT	      " is not a number above 0" SEE
 #define INTERVAL                                                               \
-	" is not an interval (such as 20ms, at least 10us; --load does not "   \
+	" is not an interval from 10us to 24h (such as 20ms; --load does not " \
 	"wait)"
 #define WAIT	 " is not a time to wait (from 1ms to 1h)"
 #define DEADLINE " is not a time to end after (such as 30s or 5min)"
@@ -71,7 +71,7 @@ static const struct {
 	{ { "h", "-i9us" }, "--interval='9us'" INTERVAL },
 	{ { "h", "-i9.999us" }, "--interval='9.999us'" INTERVAL },
 	{ { "h", "-iinfinity" }, "--interval='infinity'" INTERVAL },
-	{ { "h", "-i9000w" }, "--interval='9000w'" INTERVAL },
+	{ { "h", "-i86400000001us" }, "--interval='86400000001us'" INTERVAL },
 	{ { "h", "-w0" }, "--wait='0'" INTERVAL },
 	{ { "h", "-W999us" }, "--timeout='999us'" WAIT },
 	{ { "h", "-W3600000001us" }, "--timeout='3600000001us'" WAIT },
