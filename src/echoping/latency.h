@@ -20,7 +20,7 @@ struct percentile {
 #define PERCENTILE_COUNT 5
 extern const struct percentile percentiles[PERCENTILE_COUNT];
 
-/* Three digits or more, and the unit: "640 ns", "84.1 us", "1.23 ms", "2 s". */
+/* Three digits at least, of ns what there is: "64 ns", "84.1 us", "2.00 s". */
 void latency_format(uint64_t nsec, char text[LATENCY_TEXT_MAX]);
 
 /* The same of a percentile; "-" if there are too few samples to tell it. */

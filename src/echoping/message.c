@@ -58,12 +58,11 @@ uint64_t message_sequence(const unsigned char *bytes, size_t size,
 bool message_is_ours(const unsigned char *bytes, size_t size, uint64_t nonce)
 {
 	uint64_t word = htole64(nonce);
-	size_t length =
-		size < MESSAGE_SEQUENCE_SIZE
-			? 0
-			: MIN(size - MESSAGE_SEQUENCE_SIZE, sizeof(word));
 
-	return memcmp(bytes + MESSAGE_SEQUENCE_SIZE, &word, length) == 0;
+	if (size <= MESSAGE_SEQUENCE_SIZE)
+		return true;
+	return memcmp(bytes + MESSAGE_SEQUENCE_SIZE, &word,
+		      MIN(size - MESSAGE_SEQUENCE_SIZE, sizeof(word))) == 0;
 }
 
 size_t message_mismatch(const unsigned char *bytes, size_t size,

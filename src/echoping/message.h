@@ -29,7 +29,9 @@ void message_write(unsigned char *bytes, size_t size, uint64_t sequence,
 /*
  * The number that a reply of `size` bytes carries, completed from `newest`, the
  * number that was sent last: of those with the same low bytes the greatest that
- * is not above it (or, if there is none, what the bytes say).
+ * is not above it (or, if there is none, what the bytes say).  That is `newest`
+ * for an empty one, and for a whole sequence, 8 bytes, whatever it says: also
+ * what was never sent.
  */
 uint64_t message_sequence(const unsigned char *bytes, size_t size,
 			  uint64_t newest);

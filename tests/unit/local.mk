@@ -29,6 +29,7 @@ UNIT_TESTS = \
 	tests/unit/check_intake_failure \
 	tests/unit/check_intake_passed \
 	tests/unit/check_kernel \
+	tests/unit/check_latency \
 	tests/unit/check_list \
 	tests/unit/check_listener \
 	tests/unit/check_listener_pause \
@@ -36,11 +37,14 @@ UNIT_TESTS = \
 	tests/unit/check_log_journal \
 	tests/unit/check_log_queue \
 	tests/unit/check_log_ring \
+	tests/unit/check_message \
+	tests/unit/check_message_nonce \
 	tests/unit/check_option_table \
 	tests/unit/check_options \
 	tests/unit/check_options_error \
 	tests/unit/check_options_help \
 	tests/unit/check_packet_info \
+	tests/unit/check_pattern \
 	tests/unit/check_privilege \
 	tests/unit/check_reactor \
 	tests/unit/check_report \
@@ -62,6 +66,7 @@ UNIT_TESTS = \
 	tests/unit/check_socket_options \
 	tests/unit/check_stats \
 	tests/unit/check_stream \
+	tests/unit/check_tally \
 	tests/unit/check_text \
 	tests/unit/check_units \
 	tests/unit/check_unix_name \
@@ -158,6 +163,8 @@ tests_unit_check_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=poll -Wl,--wrap=write
 tests_unit_check_log_journal_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sd_journal_sendv
 tests_unit_check_log_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
+tests_unit_check_message_nonce_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=clock_gettime -Wl,--wrap=getpid -Wl,--wrap=getrandom
 tests_unit_check_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
 tests_unit_check_privilege_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getpwnam \
 	-Wl,--wrap=initgroups -Wl,--wrap=setresgid -Wl,--wrap=setresuid
@@ -180,4 +187,5 @@ tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 	-Wl,--wrap=listen -Wl,--wrap=socket
 tests_unit_check_socket_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
+tests_unit_check_tally_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_worker_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
