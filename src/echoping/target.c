@@ -3,6 +3,7 @@
 
 #include "echoping/target.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
@@ -20,13 +21,21 @@
 #define STRING_OF(number) #number
 #define TEXT_OF(number)	  STRING_OF(number)
 
-/* Two colons, and nothing but what such an address and its scope consist of. */
+static const char no_context_id[] =
+	"has no context id (such as vsock:2:7; 2 is the host)";
+
+/* With a scope behind its % or without; such a host has no port. */
 static bool is_bare_ipv6(const char *host)
 {
-	const char *colon = strchr(host, ':');
-	const char *end = host + strspn(host, "0123456789abcdefABCDEF:.");
+	size_t length = strcspn(host, "%");
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr in6;
 
-	return colon && strchr(colon + 1, ':') && (*end == '\0' || *end == '%');
+	if (length >= sizeof(address))
+		return false;
+	memcpy(address, host, length);
+	address[length] = '\0';
+	return inet_pton(AF_INET6, address, &in6) == 1;
 }
 
 /* "HOST" gets `port`; "::1", which cannot have one yet, brackets, too. */
@@ -34,19 +43,21 @@ static int add_port(const char *host, const char *port, char *text, size_t size,
 		    const char **reason)
 {
 	const char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
-	bool has_port = bracket ? bracket[1] == ':' : strchr(host, ':') != NULL;
+	bool bare = is_bare_ipv6(host);
 	int length;
 
 	*reason = "has no host (such as localhost:7)";
-	if (host[0] == '\0' || host[0] == '*' ||
-	    (host[0] == ':' && !is_bare_ipv6(host)))
+	if (host[0] == '\0' || host[0] == '*' || (host[0] == ':' && !bare))
 		return -EINVAL;
 	*reason = "is a port without a host (write localhost:PORT)";
 	if (host[strspn(host, "0123456789")] == '\0')
 		return -EINVAL;
-	if (is_bare_ipv6(host))
+	*reason = "has something other than :PORT behind its bracket";
+	if (bracket && bracket[1] != ':' && bracket[1] != '\0')
+		return -EINVAL;
+	if (bare)
 		length = snprintf(text, size, "[%s]:%s", host, port);
-	else if (has_port)
+	else if (strchr(bracket ? bracket : host, ':'))
 		length = snprintf(text, size, "%s", host);
 	else
 		length = snprintf(text, size, "%s:%s", host, port);
@@ -60,41 +71,50 @@ static int complete_vsock(const char *rest, char *text, const char **reason)
 	int length = snprintf(text, TARGET_TEXT_MAX, "vsock:%s%s", rest,
 			      strchr(rest, ':') ? "" : ":" TEXT_OF(ECHO_PORT));
 
-	*reason = "has no context id (such as vsock:2:7; 2 is the host)";
+	*reason = no_context_id;
 	if (rest[0] == '\0' || rest[0] == ':' || rest[0] == '*')
 		return -EINVAL;
 	*reason = "is too long";
 	return length >= TARGET_TEXT_MAX ? -EINVAL : 0;
 }
 
-/* Write a target as endpoint_parse() reads it, with scheme and port. */
+/* How much of the text is "tcp:" and the like, behind which hosts stand. */
+static size_t scheme_length(const char *text)
+{
+	static const char *const schemes[] = { "tcp:", "udp:", "mptcp:" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+		if (strncmp(text, schemes[i], strlen(schemes[i])) == 0)
+			return strlen(schemes[i]);
+	}
+	return 0;
+}
+
+/* Write a target as endpoint_parse() reads it: with a port. */
 static int complete(const char *given, bool udp, char *text,
 		    const char **reason)
 {
-	static const char *const inet[] = { "tcp:", "udp:", "mptcp:" };
-	const char *scheme = udp ? "udp:" : "tcp:";
+	size_t scheme = scheme_length(given), length = scheme;
 
 	if (strncmp(given, "vsock:", 6) == 0)
 		return complete_vsock(given + 6, text, reason);
-	*reason = "is too long";
-	if (strncmp(given, "unix", 4) == 0 && strchr(given, ':'))
-		return snprintf(text, TARGET_TEXT_MAX, "%s", given) >=
-				       TARGET_TEXT_MAX
-			       ? -EINVAL
-			       : 0;
-	*reason = "needs unix: in front of the path";
-	if (given[0] == '/' || given[0] == '@')
-		return -EINVAL;
-	for (size_t i = 0; i < ARRAY_SIZE(inet); i++) {
-		if (strncmp(given, inet[i], strlen(inet[i])) == 0) {
-			scheme = inet[i];
-			given += strlen(scheme);
-			break;
-		}
-	}
-	text = stpcpy(text, scheme);
-	return add_port(given, TEXT_OF(ECHO_PORT), text,
-			TARGET_TEXT_MAX - strlen(scheme), reason);
+	memcpy(text, given, scheme);
+	/* A word alone is a host, also if it is called "unix". */
+	if (!strchr(given, ':') && given[0] != '/' && given[0] != '@')
+		length = (size_t)sprintf(text, "%s", udp ? "udp:" : "tcp:");
+	return add_port(given + scheme, TEXT_OF(ECHO_PORT), text + length,
+			TARGET_TEXT_MAX - length, reason);
+}
+
+/* What is something to listen on only. */
+static bool can_be_asked(const struct address *address, const char **reason)
+{
+	*reason = no_context_id;
+	if (address->any.sa_family == AF_VSOCK &&
+	    address->vm.svm_cid == VMADDR_CID_ANY)
+		return false;
+	*reason = "has port 0, where nothing can be asked (7 if left out)";
+	return address->any.sa_family == AF_UNIX || address_port(address) > 0;
 }
 
 static void target_choose(struct target *target, int candidate)
@@ -117,16 +137,21 @@ int target_resolve(struct target *target, const char *text,
 {
 	struct endpoint found[ENDPOINTS_MAX];
 	char whole[TARGET_TEXT_MAX];
+	bool plain;
 	int count;
 
 	*target = (struct target){ .name = text };
 	if (complete(text, settings->udp, whole, reason) < 0)
 		return -EINVAL;
 	count = endpoint_parse(whole, found, reason);
-	if (count < 0)
+	if (count < 0 || !can_be_asked(&found[0].address, reason))
 		return -EINVAL;
+	/* Without a scheme it is TCP as well as UDP. */
+	plain = found[0].transport != found[count - 1].transport;
 	for (int i = 0; i < count; i++) {
-		if (fits_family(&found[i], settings->family))
+		if (fits_family(&found[i], settings->family) &&
+		    (!plain ||
+		     (found[i].transport == TRANSPORT_UDP) == settings->udp))
 			target->candidates[target->candidate_count++] =
 				found[i];
 	}

@@ -67,6 +67,7 @@ UNIT_TESTS = \
 	tests/unit/check_stats \
 	tests/unit/check_stream \
 	tests/unit/check_tally \
+	tests/unit/check_target \
 	tests/unit/check_text \
 	tests/unit/check_units \
 	tests/unit/check_unix_name \
@@ -188,4 +189,6 @@ tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 tests_unit_check_socket_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_tally_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
+tests_unit_check_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
+	-Wl,--wrap=getaddrinfo
 tests_unit_check_worker_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
