@@ -191,17 +191,41 @@ size_t target_size_max(const struct target *target)
 	return DATAGRAM_SIZE_MAX;
 }
 
+/* The first that fits; its port is followed by those of other flows. */
+static int source_choose(struct source *source, const struct endpoint *found,
+			 int count, const struct settings *settings,
+			 const char **reason)
+{
+	uint32_t port = address_port(&found[0].address);
+
+	*reason = "has a port too high for so many --flows (the last one's is "
+		  "above 65535)";
+	if (port > 0 && port + settings->flows - 1 > UINT16_MAX)
+		return -EINVAL;
+	*reason = "is of the other IP family (see -4 and -6)";
+	for (int i = 0; i < count; i++) {
+		if (fits_family(&found[i], settings->family)) {
+			source->address = found[i].address;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 int source_resolve(struct source *source, const struct settings *settings,
 		   const char **reason)
 {
 	struct endpoint found[ENDPOINTS_MAX];
 	char whole[TARGET_TEXT_MAX] = "udp:";
+	bool word;
 	int count;
 
 	*source = (struct source){ .text = settings->source };
 	if (!source->text)
 		return 0;
-	if (if_nametoindex(source->text) != 0) {
+	/* To the kernel "eth0:1" is eth0, as it was for ifconfig(8). */
+	word = !strchr(source->text, ':');
+	if (word && if_nametoindex(source->text) != 0) {
 		source->interface = source->text;
 		return 0;
 	}
@@ -209,15 +233,12 @@ int source_resolve(struct source *source, const struct settings *settings,
 	    0)
 		return -EINVAL;
 	count = endpoint_parse(whole, found, reason);
-	for (int i = 0; i < count; i++) {
-		if (fits_family(&found[i], settings->family)) {
-			source->address = found[i].address;
-			return 0;
-		}
-	}
-	if (count >= 0)
-		*reason = "is of the other IP family (see -4 and -6)";
-	return -EINVAL;
+	if (count < 0 && word)
+		*reason = "is neither an address nor an interface of this "
+			  "machine";
+	if (count < 0)
+		return -EINVAL;
+	return source_choose(source, found, count, settings, reason);
 }
 
 static int set_int(int fd, int level, int option, int value)

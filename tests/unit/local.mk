@@ -68,6 +68,7 @@ UNIT_TESTS = \
 	tests/unit/check_stream \
 	tests/unit/check_tally \
 	tests/unit/check_target \
+	tests/unit/check_target_source \
 	tests/unit/check_text \
 	tests/unit/check_units \
 	tests/unit/check_unix_name \
@@ -191,4 +192,5 @@ tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_tally_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 	-Wl,--wrap=getaddrinfo
+tests_unit_check_target_source_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_unit_check_worker_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
