@@ -21,9 +21,6 @@
 #define STRING_OF(number) #number
 #define TEXT_OF(number)	  STRING_OF(number)
 
-static const char no_context_id[] =
-	"has no context id (such as vsock:2:7; 2 is the host)";
-
 /* With a scope behind its % or without; such a host has no port. */
 static bool is_bare_ipv6(const char *host)
 {
@@ -71,9 +68,6 @@ static int complete_vsock(const char *rest, char *text, const char **reason)
 	int length = snprintf(text, TARGET_TEXT_MAX, "vsock:%s%s", rest,
 			      strchr(rest, ':') ? "" : ":" TEXT_OF(ECHO_PORT));
 
-	*reason = no_context_id;
-	if (rest[0] == '\0' || rest[0] == ':' || rest[0] == '*')
-		return -EINVAL;
 	*reason = "is too long";
 	return length >= TARGET_TEXT_MAX ? -EINVAL : 0;
 }
@@ -109,7 +103,7 @@ static int complete(const char *given, bool udp, char *text,
 /* What is something to listen on only. */
 static bool can_be_asked(const struct address *address, const char **reason)
 {
-	*reason = no_context_id;
+	*reason = "has no context id (such as vsock:2:7; 2 is the host)";
 	if (address->any.sa_family == AF_VSOCK &&
 	    address->vm.svm_cid == VMADDR_CID_ANY)
 		return false;
@@ -144,7 +138,9 @@ int target_resolve(struct target *target, const char *text,
 	if (complete(text, settings->udp, whole, reason) < 0)
 		return -EINVAL;
 	count = endpoint_parse(whole, found, reason);
-	if (count < 0 || !can_be_asked(&found[0].address, reason))
+	if (count < 0)
+		return -EINVAL;
+	if (!can_be_asked(&found[0].address, reason))
 		return -EINVAL;
 	/* Without a scheme it is TCP as well as UDP. */
 	plain = found[0].transport != found[count - 1].transport;
@@ -200,7 +196,7 @@ static int source_choose(struct source *source, const struct endpoint *found,
 
 	*reason = "has a port too high for so many --flows (the last one's is "
 		  "above 65535)";
-	if (port > 0 && port + settings->flows - 1 > UINT16_MAX)
+	if (port + settings->flows - 1 > UINT16_MAX)
 		return -EINVAL;
 	*reason = "is of the other IP family (see -4 and -6)";
 	for (int i = 0; i < count; i++) {
@@ -254,10 +250,6 @@ static int set_options(const struct target *target, int fd,
 	if (target->endpoint.transport == TRANSPORT_TCP ||
 	    target->endpoint.transport == TRANSPORT_MPTCP)
 		(void)set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	*what = "--priority";
-	if (settings->priority >= 0 &&
-	    set_int(fd, SOL_SOCKET, SO_PRIORITY, settings->priority) < 0)
-		return -errno;
 	*what = "--tos";
 	if (settings->tos >= 0 && family == AF_INET &&
 	    set_int(fd, IPPROTO_IP, IP_TOS, settings->tos) < 0)
@@ -265,38 +257,53 @@ static int set_options(const struct target *target, int fd,
 	if (settings->tos >= 0 && family == AF_INET6 &&
 	    set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, settings->tos) < 0)
 		return -errno;
+	/* Behind IP_TOS, which sets the priority, too: ip(7). */
+	*what = "--priority";
+	if (settings->priority >= 0 &&
+	    set_int(fd, SOL_SOCKET, SO_PRIORITY, settings->priority) < 0)
+		return -errno;
 	return 0;
+}
+
+static int bind_address(const struct target *target, int fd,
+			struct address address, unsigned flow)
+{
+	uint32_t port = address_port(&address);
+
+	if (address.any.sa_family != target->endpoint.address.any.sa_family)
+		return -EAFNOSUPPORT;
+	if (port > 0 && flow > UINT16_MAX - port)
+		return -EADDRNOTAVAIL;
+	if (port > 0)
+		address_set_port(&address, (uint16_t)(port + flow));
+	else
+		(void)set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	/* A connection that we ended keeps its port for a minute. */
+	if (port > 0 && target_type(target) == SOCK_STREAM)
+		(void)set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	return bind(fd, &address.any, address.length) < 0 ? -errno : 0;
 }
 
 static int bind_source(const struct target *target, int fd,
 		       const struct source *source, unsigned flow,
 		       const char **what)
 {
-	struct address address = source->address;
-	uint32_t port = address_port(&address);
+	const struct sockaddr nameless = { .sa_family = AF_UNIX };
+	int error = 0;
 
 	*what = "--source";
 	if (source->interface &&
 	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, source->interface,
 		       (socklen_t)strlen(source->interface)) < 0)
 		return -errno;
-	if (address.length > 0) {
-		if (address.any.sa_family !=
-		    target->endpoint.address.any.sa_family)
-			return -EAFNOSUPPORT;
-		if (port > 0)
-			address_set_port(&address, (uint16_t)(port + flow));
-		else
-			(void)set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT,
-				      1);
-		if (bind(fd, &address.any, address.length) < 0)
-			return -errno;
-	}
+	if (source->address.length > 0)
+		error = bind_address(target, fd, source->address, flow);
+	if (error < 0)
+		return error;
 	/* A peer can answer only who has a name: autobind, see unix(7). */
 	*what = "bind";
-	address = (struct address){ .any.sa_family = AF_UNIX };
 	if (target->endpoint.transport == TRANSPORT_UNIX_DGRAM &&
-	    bind(fd, &address.any, sizeof(sa_family_t)) < 0)
+	    bind(fd, &nameless, sizeof(nameless.sa_family)) < 0)
 		return -errno;
 	return 0;
 }

@@ -68,6 +68,7 @@ UNIT_TESTS = \
 	tests/unit/check_stream \
 	tests/unit/check_tally \
 	tests/unit/check_target \
+	tests/unit/check_target_open \
 	tests/unit/check_target_source \
 	tests/unit/check_text \
 	tests/unit/check_units \
@@ -123,6 +124,10 @@ tests_unit_check_reactor_SOURCES = \
 	tests/unit/reactor_round.c \
 	tests/unit/reactor_source.c \
 	tests/unit/reactor_timer.c
+
+tests_unit_check_target_open_SOURCES = \
+	tests/unit/check_target_open.c tests/unit/target_open.h \
+	tests/unit/target_bind.c
 
 tests_unit_check_worker_SOURCES = \
 	tests/unit/check_worker.c tests/unit/worker.h \
@@ -192,5 +197,7 @@ tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_tally_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 	-Wl,--wrap=getaddrinfo
+tests_unit_check_target_open_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
+	-Wl,--wrap=getsockopt -Wl,--wrap=setsockopt -Wl,--wrap=socket
 tests_unit_check_target_source_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_unit_check_worker_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
