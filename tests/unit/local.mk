@@ -53,6 +53,7 @@ UNIT_TESTS = \
 	tests/unit/check_report_openmetrics \
 	tests/unit/check_report_text \
 	tests/unit/check_report_text_load \
+	tests/unit/check_report_trouble \
 	tests/unit/check_server \
 	tests/unit/check_server_failure \
 	tests/unit/check_service \
