@@ -7,7 +7,10 @@
 FUZZ_TESTS = \
 	tests/fuzz/fuzz_address \
 	tests/fuzz/fuzz_environment \
+	tests/fuzz/fuzz_message \
 	tests/fuzz/fuzz_options \
+	tests/fuzz/fuzz_settings \
+	tests/fuzz/fuzz_target \
 	tests/fuzz/fuzz_units
 
 FUNCTIONAL_TESTS = \
@@ -62,6 +65,8 @@ tests_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_fuzz_fuzz_environment_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sd_journal_sendv -Wl,--wrap=write
 tests_fuzz_fuzz_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
+tests_fuzz_fuzz_settings_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
+tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 
 check-is-missing:
 	@echo "make check needs Check >= 0.15 (Debian: check); install it and" \
