@@ -17,7 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static bool fake; /* the moment and the process */
+static bool fake; /* the moment and the process; randomness is none, or: */
+static bool random_is_there;
 static struct timespec moment;
 static pid_t process;
 static unsigned asked_flags;
@@ -36,7 +37,7 @@ ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)
 	/* As if something had been written all the same. */
 	memset(bytes, 0x77, size);
 	errno = EAGAIN;
-	return -1;
+	return random_is_there ? (ssize_t)size : -1;
 }
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
@@ -60,6 +61,17 @@ START_TEST(two_runs_have_two_nonces)
 	ck_assert_uint_ne(nonce, message_nonce());
 	ck_assert_uint_eq(asked_size, sizeof(nonce));
 	ck_assert_uint_eq(asked_flags, GRND_NONBLOCK);
+}
+END_TEST
+
+START_TEST(a_nonce_is_random_if_it_can_be)
+{
+	uint64_t nonce;
+
+	fake = random_is_there = true;
+	nonce = message_nonce();
+	fake = false;
+	ck_assert_uint_eq(nonce, UINT64_C(0x7777777777777777));
 }
 END_TEST
 
@@ -87,6 +99,9 @@ START_TEST(without_randomness_time_and_process_tell_runs_apart)
 	/* The low bytes, which are all that short messages have, too. */
 	ck_assert_uint_ne((uint8_t)nonce,
 			  (uint8_t)nonce_at(1700000001, 123456789, 4321));
+	/* Where the parts overlap, none hides another. */
+	ck_assert_uint_ne(nonce_at(1 << 20, 0, 0), nonce_at(1 << 20, 0, 1));
+	ck_assert_uint_ne(nonce_at(1 << 20, 0, 1), nonce_at(0, 0, 1));
 	/* Nothing is lost at the upper end. */
 	ck_assert_uint_ne(nonce_at(0, 999999999, 0), nonce_at(0, 0, 0));
 	ck_assert_uint_ne(nonce_at(0, 0, 1 << 22), nonce_at(0, 0, 0));
@@ -99,6 +114,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("message_nonce");
 
 	tcase_add_test(tcase, two_runs_have_two_nonces);
+	tcase_add_test(tcase, a_nonce_is_random_if_it_can_be);
 	tcase_add_test(tcase,
 		       without_randomness_time_and_process_tell_runs_apart);
 	suite_add_tcase(suite, tcase);

@@ -226,6 +226,15 @@ static const struct {
 	  .mode = MODE_LOAD,
 	  .gso = true,
 	  .udp = true },
+	/* None of these excludes another. */
+	{ .text = "--load|--gso|-u|-D|-6|--json|--hold",
+	  .mode = MODE_LOAD,
+	  .load = LOAD_HOLD,
+	  .output = OUTPUT_JSON,
+	  .family = AF_INET6,
+	  .gso = true,
+	  .udp = true,
+	  .timestamps = true },
 	/* Twice the same is no contradiction. */
 	{ .text = "-4|-4|--json|--json",
 	  .family = AF_INET,

@@ -33,6 +33,7 @@ static const struct example numbers[] = {
 	{ "300", 300 },
 	{ "4", REFUSED },
 	{ "301", REFUSED },
+	{ "90", 90 },
 	{ "0x5", 5 },
 	{ "0x12c", 300 },
 	{ "0x12C", 300 },
