@@ -57,10 +57,10 @@ UNIT_TESTS = \
 	tests/unit/check_server \
 	tests/unit/check_server_failure \
 	tests/unit/check_service \
-	tests/unit/check_settings_operands \
 	tests/unit/check_settings \
 	tests/unit/check_settings_error \
 	tests/unit/check_settings_help \
+	tests/unit/check_settings_operands \
 	tests/unit/check_settings_value \
 	tests/unit/check_socket \
 	tests/unit/check_socket_identity \
