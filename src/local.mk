@@ -2,9 +2,15 @@
 # The programs: a convenience library each, which the tests link too, and
 # main.c; and the ground that both stand on.
 
-noinst_LIBRARIES += libcommon.a libechod.a libechoping.a
+noinst_LIBRARIES += libcommon.a
+if ENABLE_ECHOD
+noinst_LIBRARIES += libechod.a
 sbin_PROGRAMS += echod
+endif
+if ENABLE_ECHOPING
+noinst_LIBRARIES += libechoping.a
 bin_PROGRAMS += echoping
+endif
 
 libcommon_a_SOURCES = \
 	src/common/address.c src/common/address.h \

@@ -5,9 +5,11 @@ systemdsystemunit_units = \
 	systemd/echod.service \
 	systemd/echod-standalone.service
 
+if ENABLE_ECHOD
 dist_systemdsystemunit_DATA = systemd/echod.socket
 nodist_systemdsystemunit_DATA = $(systemdsystemunit_units)
 dist_systemdcatalog_DATA = systemd/echod.catalog
+endif
 EXTRA_DIST += $(systemdsystemunit_units:=.in)
 CLEANFILES += $(systemdsystemunit_units)
 

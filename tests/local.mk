@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: MIT
 # `make check` runs everything that needs neither root nor a network.  Every
 # test writes TAP, so that each single case is counted.  To add one, name it in
-# its list: a unit test, tests/unit/check_NAME.c, in tests/unit/local.mk; a fuzz
-# target is tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME/.
+# its list, of those that need nothing, echod or echoping to be built: a unit
+# test, tests/unit/check_NAME.c, in tests/unit/local.mk; a fuzz target is
+# tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME/.
 
 FUZZ_TESTS = \
 	tests/fuzz/fuzz_address \
-	tests/fuzz/fuzz_environment \
-	tests/fuzz/fuzz_message \
-	tests/fuzz/fuzz_options \
-	tests/fuzz/fuzz_settings \
-	tests/fuzz/fuzz_target \
 	tests/fuzz/fuzz_units
 
-FUNCTIONAL_TESTS = \
+echod_fuzz_tests = \
+	tests/fuzz/fuzz_environment \
+	tests/fuzz/fuzz_options
+
+echoping_fuzz_tests = \
+	tests/fuzz/fuzz_message \
+	tests/fuzz/fuzz_settings \
+	tests/fuzz/fuzz_target
+
+echod_functional_tests = \
 	tests/functional/test_activation.py \
 	tests/functional/test_addresses.py \
 	tests/functional/test_datagram.py \
@@ -28,6 +33,21 @@ FUNCTIONAL_TESTS = \
 	tests/functional/test_stream.py \
 	tests/functional/test_syscalls.py \
 	tests/functional/test_unix.py
+
+# These ask a real echod.
+echoping_functional_tests =
+
+FUNCTIONAL_TESTS =
+if ENABLE_ECHOPING
+FUZZ_TESTS += $(echoping_fuzz_tests)
+endif
+if ENABLE_ECHOD
+FUZZ_TESTS += $(echod_fuzz_tests)
+FUNCTIONAL_TESTS += $(echod_functional_tests)
+if ENABLE_ECHOPING
+FUNCTIONAL_TESTS += $(echoping_functional_tests)
+endif
+endif
 
 LINT_TESTS = \
 	tests/lint/clang-tidy.sh \
@@ -44,7 +64,7 @@ include tests/unit/local.mk
 
 # --- Programs ---
 # All link the same: what is not needed is not pulled from the archives.
-LDADD = $(check_LIBRARIES) libechoping.a libechod.a libcommon.a $(CHECK_LIBS) \
+LDADD = $(check_LIBRARIES) $(noinst_LIBRARIES) libcommon.a $(CHECK_LIBS) \
 	$(LIBSYSTEMD_LIBS) $(JANSSON_LIBS) -lm $(FUZZER_LIBS)
 
 if ENABLE_FUZZING
@@ -84,11 +104,18 @@ PY_LOG_COMPILER = $(PYTHON)
 SH_LOG_DRIVER = $(tap_driver)
 SH_LOG_COMPILER = $(SHELL)
 
+# Empty: it is not built.
+if ENABLE_ECHOD
+built_echod = $(abs_top_builddir)/echod
+endif
+if ENABLE_ECHOPING
+built_echoping = $(abs_top_builddir)/echoping
+endif
 tests_environment = \
 	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
-	ECHOD='$(abs_top_builddir)/echod'; export ECHOD; \
-	ECHOPING='$(abs_top_builddir)/echoping'; export ECHOPING; \
+	ECHOD='$(built_echod)'; export ECHOD; \
+	ECHOPING='$(built_echoping)'; export ECHOPING; \
 	PYTHON='$(PYTHON)'; export PYTHON; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
 	LINT_CPPFLAGS='-I$(abs_top_srcdir)/src -I$(abs_top_srcdir)/tests \
@@ -141,7 +168,7 @@ coverage:
 	$(MKDIR_P) coverage
 	test -f coverage/Makefile || (cd coverage && \
 		$(abs_top_srcdir)/configure CC=gcc \
-		CFLAGS='-g -O0' --enable-coverage)
+		CFLAGS='-g -O0' --enable-coverage $(configure_programs))
 	$(MAKE) $(AM_MAKEFLAGS) -C coverage coverage
 endif
 
@@ -161,7 +188,8 @@ else
 fuzz:
 	$(MKDIR_P) fuzz
 	test -f fuzz/Makefile || (cd fuzz && $(abs_top_srcdir)/configure \
-		CC=clang --enable-fuzzing --enable-sanitizers=address,undefined)
+		CC=clang --enable-fuzzing \
+		--enable-sanitizers=address,undefined $(configure_programs))
 	$(MAKE) $(AM_MAKEFLAGS) -C fuzz fuzz FUZZ_SECONDS='$(FUZZ_SECONDS)'
 endif
 
@@ -178,7 +206,8 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/compare/compare.py \
 	tests/compare/peers.py \
 	tests/compare/probes.py \
-	$(FUNCTIONAL_TESTS) \
+	$(echod_functional_tests) \
+	$(echoping_functional_tests) \
 	tests/functional/client.py \
 	tests/functional/daemon.py \
 	tests/functional/echodtest.py \

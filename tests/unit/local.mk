@@ -1,13 +1,24 @@
 # SPDX-License-Identifier: MIT
-# Unit tests.  tests/unit/check_NAME.c is in the first list; further files of it
-# are in a list of its own, what several tests share is in the library.
+# Unit tests.  tests/unit/check_NAME.c is in one of the first three lists, by
+# what it tests: src/common (and the kernel), src/echod or src/echoping; further
+# files of it are in a list of its own, what several tests share is in the
+# library.
 
 UNIT_TESTS = \
 	tests/unit/check_address \
 	tests/unit/check_address_parse \
+	tests/unit/check_histogram \
+	tests/unit/check_histogram_samples \
+	tests/unit/check_kernel \
+	tests/unit/check_list \
+	tests/unit/check_option_table \
+	tests/unit/check_text \
+	tests/unit/check_units \
+	tests/unit/check_unix_name
+
+echod_unit_tests = \
 	tests/unit/check_connection \
 	tests/unit/check_connection_journal \
-	tests/unit/check_console \
 	tests/unit/check_crew \
 	tests/unit/check_crew_making \
 	tests/unit/check_datagram \
@@ -16,30 +27,18 @@ UNIT_TESTS = \
 	tests/unit/check_datagram_unix \
 	tests/unit/check_datagram_wire \
 	tests/unit/check_drain \
-	tests/unit/check_export \
-	tests/unit/check_export_hdr \
-	tests/unit/check_export_plot \
-	tests/unit/check_export_runs \
-	tests/unit/check_histogram \
-	tests/unit/check_histogram_samples \
 	tests/unit/check_guard \
 	tests/unit/check_held \
 	tests/unit/check_idle \
 	tests/unit/check_intake \
 	tests/unit/check_intake_failure \
 	tests/unit/check_intake_passed \
-	tests/unit/check_kernel \
-	tests/unit/check_latency \
-	tests/unit/check_list \
 	tests/unit/check_listener \
 	tests/unit/check_listener_pause \
 	tests/unit/check_log \
 	tests/unit/check_log_journal \
 	tests/unit/check_log_queue \
 	tests/unit/check_log_ring \
-	tests/unit/check_message \
-	tests/unit/check_message_nonce \
-	tests/unit/check_option_table \
 	tests/unit/check_options \
 	tests/unit/check_options_error \
 	tests/unit/check_options_help \
@@ -48,33 +47,58 @@ UNIT_TESTS = \
 	tests/unit/check_privilege \
 	tests/unit/check_reactor \
 	tests/unit/check_report \
+	tests/unit/check_server \
+	tests/unit/check_server_failure \
+	tests/unit/check_service \
+	tests/unit/check_socket \
+	tests/unit/check_socket_identity \
+	tests/unit/check_socket_options \
+	tests/unit/check_stats \
+	tests/unit/check_stream \
+	tests/unit/check_worker
+
+echoping_unit_tests = \
+	tests/unit/check_console \
+	tests/unit/check_export \
+	tests/unit/check_export_hdr \
+	tests/unit/check_export_plot \
+	tests/unit/check_export_runs \
+	tests/unit/check_latency \
+	tests/unit/check_message \
+	tests/unit/check_message_nonce \
 	tests/unit/check_report_historical \
 	tests/unit/check_report_json \
 	tests/unit/check_report_openmetrics \
 	tests/unit/check_report_text \
 	tests/unit/check_report_text_load \
 	tests/unit/check_report_trouble \
-	tests/unit/check_server \
-	tests/unit/check_server_failure \
-	tests/unit/check_service \
 	tests/unit/check_settings \
 	tests/unit/check_settings_error \
 	tests/unit/check_settings_help \
 	tests/unit/check_settings_operands \
 	tests/unit/check_settings_value \
-	tests/unit/check_socket \
-	tests/unit/check_socket_identity \
-	tests/unit/check_socket_options \
-	tests/unit/check_stats \
-	tests/unit/check_stream \
 	tests/unit/check_tally \
 	tests/unit/check_target \
 	tests/unit/check_target_open \
-	tests/unit/check_target_source \
-	tests/unit/check_text \
-	tests/unit/check_units \
-	tests/unit/check_unix_name \
-	tests/unit/check_worker
+	tests/unit/check_target_source
+	tests/unit/check_console \
+	tests/unit/check_export \
+	tests/unit/check_export_hdr \
+	tests/unit/check_export_plot \
+	tests/unit/check_export_runs \
+	tests/unit/check_report_historical \
+	tests/unit/check_report_json \
+	tests/unit/check_report_openmetrics \
+	tests/unit/check_report_text \
+	tests/unit/check_report_text_load \
+	tests/unit/check_settings_operands
+
+if ENABLE_ECHOD
+UNIT_TESTS += $(echod_unit_tests)
+endif
+if ENABLE_ECHOPING
+UNIT_TESTS += $(echoping_unit_tests)
+endif
 
 tests_unit_libharness_a_SOURCES = \
 	tests/unit/await.c tests/unit/await.h \
