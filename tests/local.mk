@@ -203,6 +203,7 @@ CLEANFILES += coverage.txt
 	compare coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
+	tests/lint/help.sh \
 	tests/compare/compare.py \
 	tests/compare/peers.py \
 	tests/compare/probes.py \

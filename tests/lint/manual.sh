@@ -1,41 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The manual knows each option that --help knows, with its letter, argument and
-# default, and no other; it knows each counter and each message id, which the
-# journal's catalog explains; and it is correct mdoc.
+# A manual knows each option that --help knows, with its letter, argument and
+# default, and no other; that of echod knows each counter and each message id,
+# which the journal's catalog explains; that of echoping what it prints for
+# programs; and both are correct mdoc.
 . "$(dirname "$0")/tap.sh"
-: "${ECHOD:=$top_builddir/echod}"
-manual=man/echod.8
+. tests/lint/help.sh || exit 99
 
 require mandoc mandoc
-[ -x "$ECHOD" ] || skip_all "no $ECHOD"
 
-# One line per option: HEAD|DEFAULT, as "-w, --workers=N|auto|1".
-options_of_help() {
-	"$ECHOD" --help | awk '
-	function flush() {
-		if (head == "")
-			return
-		value = ""
-		if (match(text, /\(default: [^ ),]+/))
-			value = substr(text, RSTART + 10, RLENGTH - 10)
-		print head "\t" value
-		head = ""
-	}
-	/^ +(-[a-zA-Z], )?--[a-z]/ && match($0, /[^ ]/) && RSTART <= 7 {
-		flush()
-		head = $0
-		sub(/^ +/, "", head)
-		text = head
-		sub(/  +.*/, "", head)
-		next
-	}
-	/^$/ { flush(); next }
-	{ sub(/^ +/, ""); text = text " " $0 }
-	END { flush() }'
-}
-
-# The same of the manual: HEAD, then all that it says on the option.
+# A line for each option in OPTIONS of the manual: HEAD, then all that it says
+# on it.
 options_of_manual() {
 	mandoc -T ascii -O width=250 "$manual" | sed "s/.$(printf '\b')//g" |
 		awk '
@@ -44,13 +19,14 @@ options_of_manual() {
 			print head "\t" text
 		head = ""
 	}
-	/^[^ ]/ { flush(); next }
-	/^ +(-[a-zA-Z], )?--[a-z]/ && match($0, /[^ ]/) && RSTART <= 6 {
+	/^[^ ]/ { flush(); here = $0 == "OPTIONS"; next }
+	!here { next }
+	/^ +(-[a-zA-Z0-9], )?--[a-z]/ && match($0, /[^ ]/) && RSTART <= 6 {
 		flush()
 		head = $0
 		sub(/^ +/, "", head)
 		text = ""
-		if (match(head, /   +/)) {
+		if (match(head, /  +/)) {
 			text = substr(head, RSTART + RLENGTH)
 			head = substr(head, 1, RSTART - 1)
 		}
@@ -86,20 +62,24 @@ option_is_told() {
 	}' || { echo "$manual does not give the default $2 of '$1'"; return 1; }
 }
 
-# Each of the manual is one of --help.
+# Each of the manual is one of --help; so is what it says on options elsewhere.
 no_option_is_invented() {
-	options_of_help | cut -f 1 >"$scratch/help"
+	cut -f 1 "$scratch/options" >"$scratch/help"
 	options_of_manual | cut -f 1 >"$scratch/manual"
-	! grep -vxF -f "$scratch/help" "$scratch/manual"
+	sed 's/.*--//; s/=.*//' "$scratch/help" >"$scratch/names"
+	grep -o 'Fl Fl [a-z0-9-]*' "$manual" | cut -c 7- >"$scratch/mentioned"
+	! grep -vxF -f "$scratch/help" "$scratch/manual" &&
+		! grep -vxF -f "$scratch/names" "$scratch/mentioned"
 }
 
 # Whether the pages referred to are installed is the machine's affair.
 lints() {
-	! mandoc -T lint "$manual" | grep -v 'referenced manual not found'
+	! mandoc -T lint "$manual" 2>&1 |
+		grep -v -e 'referenced manual not found' -e 'mandoc\.db'
 }
 
 fits_a_terminal() {
-	! "$ECHOD" --help | grep -nE '.{81}'
+	! "$1" --help | grep -nE '.{81}'
 }
 
 counters() {
@@ -136,18 +116,61 @@ ids_are_explained() {
 		diff "$scratch/ids" - && [ -s "$scratch/ids" ]
 }
 
+# words_are_told WORDS: each is the name of something in the manual.
+words_are_told() {
+	for word in $1; do
+		grep -q "^\.\(It \)\?Sy \(.* \)\?$word\( .*\)\?\$" \
+			"$manual" || echo "$manual does not have $word"
+	done >"$scratch/words"
+	cat "$scratch/words"
+	! [ -s "$scratch/words" ] && [ -n "$1" ]
+}
+
+# Families of OpenMetrics, with the suffix of their samples.
+metrics() {
+	sed -n 's/^[[:space:]]*X(\([a-z_]*\), .*/echoping_\1_total/p' \
+		src/echoping/tally.h
+	sed -n 's/.*{ "\([a-z_]*\)", "\([a-z]*\)".*/echoping_\1 \2/p' \
+		src/echoping/report_metrics.c |
+		sed 's/ counter$/_total/; s/ info$/_info/; s/ [a-z]*$//'
+}
+
+# Members of the objects of JSON.
+members() {
+	jq -r '.. | .properties? // empty | keys[]' "$schema" | sort -u
+}
+
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
-options_of_help >"$scratch/options"
-check "$manual is correct mdoc" lints
-check "--help fits 80 columns" fits_a_terminal
-check "--help lists options" [ -s "$scratch/options" ]
-while IFS='	' read -r head value; do
-	check "$manual tells $head${value:+ (default: $value)}" \
-		option_is_told "$head" "$value"
-done <"$scratch/options"
-check "--help tells each option of $manual" no_option_is_invented
+for program in echod echoping; do
+	manual=$(echo "man/$program".[0-9])
+	check "$manual is correct mdoc" lints
+	if ! binary=$(binary "$program"); then
+		skip "$manual tells the options of --help" "$program is not built"
+		continue
+	fi
+	options_of_help "$binary" >"$scratch/options"
+	check "$program --help fits 80 columns" fits_a_terminal "$binary"
+	check "$program --help lists options" [ -s "$scratch/options" ]
+	while IFS='	' read -r head _ value; do
+		check "$manual tells $head${value:+ (default: $value)}" \
+			option_is_told "$head" "$value"
+	done <"$scratch/options"
+	check "$program --help tells each option of $manual" \
+		no_option_is_invented
+done
+
+manual=man/echod.8
 check "$manual tells each counter of stats.h" counters_are_told
 check "$manual tells the message ids of log.h" ids_are_told
 check "systemd/echod.catalog explains the message ids of log.h" ids_are_explained
+
+manual=man/echoping.1
+schema=man/echoping.schema.json
+check "$manual tells each metric" words_are_told "$(metrics)"
+if command -v jq >/dev/null; then
+	check "$manual tells each member of $schema" words_are_told "$(members)"
+else
+	skip "$manual tells each member of $schema" 'jq is missing'
+fi
 report
