@@ -51,6 +51,7 @@ endif
 
 LINT_TESTS = \
 	tests/lint/clang-tidy.sh \
+	tests/lint/completions.sh \
 	tests/lint/cppcheck.sh \
 	tests/lint/format.sh \
 	tests/lint/functions.sh \
@@ -203,6 +204,9 @@ CLEANFILES += coverage.txt
 	compare coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
+	tests/lint/complete.bash \
+	tests/lint/complete.fish \
+	tests/lint/complete.zsh \
 	tests/lint/help.sh \
 	tests/compare/compare.py \
 	tests/compare/peers.py \

@@ -4,11 +4,11 @@
 # what is not would be missing from the distribution.
 . "$(dirname "$0")/tap.sh"
 
-makefiles='Makefile.am src/local.mk systemd/local.mk tests/local.mk
-	tests/unit/local.mk'
+makefiles='Makefile.am completions/local.mk src/local.mk systemd/local.mk
+	tests/local.mk tests/unit/local.mk'
 
 files() {
-	find src tests systemd man -type f \
+	find completions src tests systemd man -type f \
 		! -path '*/corpus/*' ! -path '*/__pycache__/*' ! -name '*.log' \
 		! -name '*.trs' ! -name '*.[oa]' ! -name '.*' ! -name '*.mk' |
 		LC_ALL=C sort
@@ -33,7 +33,7 @@ all_are_there() {
 	bad=0
 	# shellcheck disable=SC2086 # names are words
 	for file in $(sed 's/#.*//' $makefiles | tr -s ' \t\\=' '\n' |
-		grep -E '^(src|tests|systemd|man)/.*\.[a-z0-9]+$'); do
+		grep -E '^((completions|src|tests|systemd|man)/.*\.[a-z0-9]+|completions/_.*)$'); do
 		[ -e "$file" ] || [ -e "$file.in" ] || [ "${file%.a}" != "$file" ] ||
 			{ echo "$file is listed, but missing"; bad=1; }
 	done
