@@ -3,9 +3,14 @@
 # Every shell script parses, and shellcheck finds nothing in it.
 . "$(dirname "$0")/tap.sh"
 
+# A distribution has no debian/.
+debian=
+[ ! -d debian ] || debian=debian
+
 scripts() {
 	{
-		find bootstrap .ci tests -type f -exec \
+		# shellcheck disable=SC2086 # there, or not
+		find bootstrap .ci tests $debian -type f -exec \
 			awk 'FNR == 1 && /^#!.*sh$/ { print FILENAME }' {} +
 		find tests -name '*.sh'
 	} | LC_ALL=C sort -u
