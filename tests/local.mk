@@ -27,7 +27,6 @@ echod_functional_tests = \
 	tests/functional/test_memory.py \
 	tests/functional/test_notify.py \
 	tests/functional/test_options.py \
-	tests/functional/test_output.py \
 	tests/functional/test_peers.py \
 	tests/functional/test_signals.py \
 	tests/functional/test_stream.py \
@@ -35,7 +34,8 @@ echod_functional_tests = \
 	tests/functional/test_unix.py
 
 # These ask a real echod.
-echoping_functional_tests =
+echoping_functional_tests = \
+	tests/functional/test_output.py
 
 FUNCTIONAL_TESTS =
 if ENABLE_ECHOPING

@@ -13,9 +13,11 @@ tidy() {
 }
 
 : "${ECHOD=$top_builddir/echod}"
+: "${ECHOPING=$top_builddir/echoping}"
 for file in $(sources src tests/fuzz | grep '\.c$'); do
-	case $ECHOD$file in
-	src/echod/*) skip "clang-tidy $file" 'built without libsystemd' ;;
+	case $ECHOD:$ECHOPING:$file in
+	:*:src/echod/* | *::src/echoping/*)
+		skip "clang-tidy $file" 'built without its program' ;;
 	*) check "clang-tidy $file" tidy "$file" ;;
 	esac
 done

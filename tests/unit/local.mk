@@ -43,7 +43,6 @@ echod_unit_tests = \
 	tests/unit/check_options_error \
 	tests/unit/check_options_help \
 	tests/unit/check_packet_info \
-	tests/unit/check_pattern \
 	tests/unit/check_privilege \
 	tests/unit/check_reactor \
 	tests/unit/check_report \
@@ -66,6 +65,7 @@ echoping_unit_tests = \
 	tests/unit/check_latency \
 	tests/unit/check_message \
 	tests/unit/check_message_nonce \
+	tests/unit/check_pattern \
 	tests/unit/check_report_historical \
 	tests/unit/check_report_json \
 	tests/unit/check_report_openmetrics \
@@ -81,17 +81,6 @@ echoping_unit_tests = \
 	tests/unit/check_target \
 	tests/unit/check_target_open \
 	tests/unit/check_target_source
-	tests/unit/check_console \
-	tests/unit/check_export \
-	tests/unit/check_export_hdr \
-	tests/unit/check_export_plot \
-	tests/unit/check_export_runs \
-	tests/unit/check_report_historical \
-	tests/unit/check_report_json \
-	tests/unit/check_report_openmetrics \
-	tests/unit/check_report_text \
-	tests/unit/check_report_text_load \
-	tests/unit/check_settings_operands
 
 if ENABLE_ECHOD
 UNIT_TESTS += $(echod_unit_tests)
