@@ -66,6 +66,10 @@ libechoping_a_SOURCES = \
 	src/echoping/flow_reply.c \
 	src/echoping/flow_stream.c \
 	src/echoping/latency.c src/echoping/latency.h \
+	src/echoping/load_batch.c src/echoping/load_batch.h \
+	src/echoping/load_counts.c src/echoping/load_counts.h \
+	src/echoping/load_schedule.c src/echoping/load_schedule.h \
+	src/echoping/load_window.c src/echoping/load_window.h \
 	src/echoping/message.c src/echoping/message.h \
 	src/echoping/pattern.c src/echoping/pattern.h \
 	src/echoping/ping.c src/echoping/ping.h \

@@ -50,6 +50,10 @@ echoping/export
 echoping/stamp
 echoping/flow
 echoping/ping
+echoping/load_counts
+echoping/load_schedule
+echoping/load_window
+echoping/load_batch
 echoping/main
 '
 
