@@ -66,10 +66,24 @@ libechoping_a_SOURCES = \
 	src/echoping/flow_reply.c \
 	src/echoping/flow_stream.c \
 	src/echoping/latency.c src/echoping/latency.h \
+	src/echoping/load.c src/echoping/load.h \
 	src/echoping/load_batch.c src/echoping/load_batch.h \
+	src/echoping/load_bulk.c \
+	src/echoping/load_call.h \
+	src/echoping/load_choose.c src/echoping/load_choose.h \
+	src/echoping/load_connect.c \
 	src/echoping/load_counts.c src/echoping/load_counts.h \
+	src/echoping/load_crew.c src/echoping/load_crew.h \
+	src/echoping/load_datagram.c \
+	src/echoping/load_engines.h \
+	src/echoping/load_flow.c src/echoping/load_flow.h \
+	src/echoping/load_hold.c \
+	src/echoping/load_link.c src/echoping/load_link.h \
+	src/echoping/load_plan.c src/echoping/load_plan.h \
 	src/echoping/load_schedule.c src/echoping/load_schedule.h \
+	src/echoping/load_stream.c \
 	src/echoping/load_window.c src/echoping/load_window.h \
+	src/echoping/load_worker.c src/echoping/load_worker.h \
 	src/echoping/message.c src/echoping/message.h \
 	src/echoping/pattern.c src/echoping/pattern.h \
 	src/echoping/ping.c src/echoping/ping.h \

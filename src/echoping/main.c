@@ -3,6 +3,7 @@
 
 #include "echoping/console.h"
 #include "echoping/export.h"
+#include "echoping/load.h"
 #include "echoping/pattern.h"
 #include "echoping/ping.h"
 #include "echoping/report.h"
@@ -27,6 +28,7 @@ static enum exit_status run(const struct settings *settings,
 	case MODE_PING:
 		return ping_run(settings, targets, source);
 	case MODE_LOAD:
+		return load_run(settings, &targets[0], source);
 	case MODE_CONFORMANCE:
 	case MODE_PLOT:
 		break;

@@ -98,6 +98,7 @@ struct load_summary {
 	/* Open loop only, else NULL: */
 	const struct histogram *intended; /* from when it should be sent */
 	const struct histogram *lag;	  /* from should be to was sent */
+	uint64_t unsent;		  /* were due, and never sent */
 	/* Connections only (LOAD_CONNECT and LOAD_HOLD), else NULL: */
 	const struct histogram *connect;
 	uint64_t socket_drops; /* datagrams, at our own sockets: SO_MEMINFO */

@@ -50,10 +50,18 @@ echoping/export
 echoping/stamp
 echoping/flow
 echoping/ping
+echoping/load_call
 echoping/load_counts
+echoping/load_plan
+echoping/load_choose
 echoping/load_schedule
+echoping/load_worker echoping/load_link
 echoping/load_window
 echoping/load_batch
+echoping/load_flow
+echoping/load_engines echoping/load_bulk echoping/load_connect echoping/load_datagram echoping/load_hold echoping/load_stream
+echoping/load_crew
+echoping/load
 echoping/main
 '
 

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections that stand and say nothing, but for one echo when all stand.
+ *
+ * There may be a million: what is kept of each is 32 bytes.  They echo in the
+ * order of their numbers, HOLD_ECHOING_MAX at a time; one that was lost still
+ * stands.  What ends is not made again: how many still stand is the result.
+ */
+#include "config.h"
+
+#include "echoping/load_engines.h"
+
+#include "echoping/load_call.h"
+#include "echoping/load_link.h"
+#include "echoping/pattern.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define HOLD_ECHOING_MAX 128
+#define HOLD_STRIDE	 4799
+
+struct load_held {
+	struct load_link link; /* since: while echoing, since it was sent */
+	uint32_t sent, received;
+	enum {
+		HELD_SILENT,
+		HELD_ECHOING,
+		HELD_ECHOED
+	} state;
+};
+_Static_assert(sizeof(struct load_held) <= 32, "there may be a million");
+
+struct load_hold {
+	uint32_t next, oldest; /* to echo next; that may be echoing still */
+};
+
+static struct load_held *held_of(struct load_link *link)
+{
+	return container_of(link, struct load_held, link);
+}
+
+static size_t hold_size(const struct load_plan *plan UNUSED)
+{
+	return sizeof(struct load_held);
+}
+
+static int hold_prepare(struct load_worker *worker)
+{
+	worker->state = calloc(1, sizeof(struct load_hold));
+	return worker->state ? 0 : -ENOMEM;
+}
+
+static void hold_release(struct load_worker *worker)
+{
+	free(worker->state);
+	worker->state = NULL;
+}
+
+static void hold_init(struct load_worker *worker UNUSED,
+		      struct load_link *link UNUSED)
+{
+}
+
+static uint64_t position_of(const struct load_worker *worker,
+			    const struct load_held *held)
+{
+	return (uint64_t)HOLD_STRIDE * load_link_number(worker, &held->link);
+}
+
+static void hold_opened(struct load_worker *worker, struct load_link *link)
+{
+	worker->now = clock_now();
+	histogram_record(&worker->counts->connect, worker->now - link->since);
+}
+
+static void settle(struct load_worker *worker, struct load_held *held)
+{
+	held->state = HELD_ECHOED;
+	worker->under_way--;
+}
+
+static void lose(struct load_worker *worker, struct load_held *held)
+{
+	settle(worker, held);
+	worker->counts->tally.lost++;
+}
+
+static void hold_ended(struct load_worker *worker, struct load_link *link)
+{
+	struct load_held *held = held_of(link);
+
+	if (held->state == HELD_ECHOING)
+		lose(worker, held);
+}
+
+static void fail(struct load_worker *worker, struct load_held *held,
+		 enum load_trouble trouble, const char *what, int error)
+{
+	load_link_fail(worker, &held->link, trouble, what, error, true);
+}
+
+static void send_some(struct load_worker *worker, struct load_held *held)
+{
+	size_t wanted = worker->plan->settings->size - held->sent;
+	size_t piece = MIN(wanted, (size_t)PATTERN_SPAN);
+	ssize_t sent = call_send(
+		held->link.fd,
+		pattern_at(position_of(worker, held) + held->sent), piece);
+
+	if (sent < 0 && errno != EAGAIN) {
+		fail(worker, held, TROUBLE_CLOSED, "send", errno);
+		return;
+	}
+	held->sent += (uint32_t)MAX(sent, 0);
+	if ((size_t)MAX(sent, 0) < wanted)
+		load_link_watch(worker, &held->link, LINK_EVENTS | EPOLLOUT);
+}
+
+static void echo_once(struct load_worker *worker, struct load_link *link)
+{
+	struct load_held *held = held_of(link);
+
+	if (link->state != LINK_OPEN)
+		return;
+	worker->now = link->since = clock_now();
+	held->state = HELD_ECHOING;
+	worker->counts->tally.sent++;
+	worker->under_way++;
+	send_some(worker, held);
+}
+
+static void lose_overdue(struct load_worker *worker, struct load_hold *hold)
+{
+	for (; hold->oldest < hold->next; hold->oldest++) {
+		struct load_link *link = load_worker_link(worker, hold->oldest);
+
+		if (held_of(link)->state != HELD_ECHOING)
+			continue;
+		if (worker->now - link->since < worker->plan->settings->timeout)
+			return;
+		lose(worker, held_of(link));
+	}
+}
+
+static void hold_round(struct load_worker *worker)
+{
+	struct load_hold *hold = worker->state;
+
+	if (worker->phase != PHASE_WARMUP)
+		return;
+	lose_overdue(worker, hold);
+	while (hold->next < worker->count &&
+	       worker->under_way < HOLD_ECHOING_MAX)
+		echo_once(worker, load_worker_link(worker, hold->next++));
+	if (hold->next == worker->count && worker->under_way == 0)
+		load_worker_is_ready(worker, PHASE_WARMUP);
+}
+
+static void take_bytes(struct load_worker *worker, struct load_held *held,
+		       size_t length)
+{
+	size_t allowed = MIN(length, held->sent - held->received);
+	size_t right =
+		pattern_mismatch(position_of(worker, held) + held->received,
+				 worker->scratch, allowed);
+	struct load_counts *counts = worker->counts;
+
+	worker->now = clock_now();
+	if (right < length) {
+		counts->tally.corrupt++;
+		fail(worker, held, TROUBLE_CORRUPT,
+		     "what came back is not what was sent", 0);
+		return;
+	}
+	held->received += (uint32_t)length;
+	counts->bytes += length;
+	if (held->received < worker->plan->settings->size)
+		return;
+	if (held->state == HELD_ECHOING) {
+		counts->tally.received++;
+		histogram_record(&counts->tally.rtt,
+				 worker->now - held->link.since);
+		settle(worker, held);
+	} else {
+		counts->tally.late++;
+	}
+}
+
+static void hold_on_ready(struct load_worker *worker, struct load_link *link,
+			  uint32_t events)
+{
+	struct load_held *held = held_of(link);
+	ssize_t length;
+
+	if ((events & EPOLLOUT) && held->state == HELD_ECHOING &&
+	    held->sent < worker->plan->settings->size)
+		send_some(worker, held);
+	if (!(events & ~(uint32_t)EPOLLOUT) || link->state != LINK_OPEN)
+		return;
+	length = call_receive(link->fd, worker->scratch, PATTERN_SPAN);
+	if (length > 0)
+		take_bytes(worker, held, (size_t)length);
+	else if (length == 0)
+		fail(worker, held, TROUBLE_CLOSED,
+		     "the other side has closed a connection", 0);
+	else if (errno != EAGAIN)
+		fail(worker, held, TROUBLE_CLOSED, "receive", errno);
+	if (length > 0 && link->state == LINK_OPEN)
+		load_link_watch(worker, link, LINK_EVENTS | EPOLLOUT);
+}
+
+static void hold_begin(struct load_worker *worker UNUSED,
+		       struct load_link *link UNUSED)
+{
+}
+
+const struct load_engine load_hold = {
+	.size = hold_size,
+	.prepare = hold_prepare,
+	.release = hold_release,
+	.init = hold_init,
+	.opened = hold_opened,
+	.on_ready = hold_on_ready,
+	.ended = hold_ended,
+	.begin = hold_begin,
+	.round = hold_round,
+};
