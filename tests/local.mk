@@ -23,6 +23,8 @@ echod_functional_tests = \
 	tests/functional/test_addresses.py \
 	tests/functional/test_datagram.py \
 	tests/functional/test_limits.py \
+	tests/functional/test_load.py \
+	tests/functional/test_load_faults.py \
 	tests/functional/test_log.py \
 	tests/functional/test_memory.py \
 	tests/functional/test_notify.py \
@@ -216,6 +218,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/functional/client.py \
 	tests/functional/daemon.py \
 	tests/functional/echodtest.py \
+	tests/functional/faulty.py \
 	tests/functional/manager.py \
 	tests/functional/netspace.py \
 	tests/functional/openmetrics.py \
