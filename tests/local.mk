@@ -152,6 +152,20 @@ compare: all
 	@$(tests_environment) $(PYTHON) $(srcdir)/tests/compare/compare.py \
 		$(PEERS) || test $$? = 77
 
+# --- Speed; see tests/bench/*.py for what each prints ---
+# Not measured under `make check`, and built only when asked for.
+EXTRA_PROGRAMS = tests/bench/bare
+tests_bench_bare_SOURCES = tests/bench/bare.c
+tests_bench_bare_LDADD =
+
+# Does echoping keep up with a loop that does nothing but send and receive?
+# BENCH: ROUNDS SECONDS CONNECTIONS SIZE.
+bench-client: all tests/bench/bare
+	@$(tests_environment) \
+		BARE='$(abs_top_builddir)/tests/bench/bare'; export BARE; \
+		$(PYTHON) $(srcdir)/tests/bench/client.py $(BENCH) || \
+		test $$? = 77
+
 # --- make coverage: the tests in a build of their own, executed lines shown ---
 COVERAGE_MINIMUM = 90
 if ENABLE_COVERAGE
@@ -200,9 +214,9 @@ clean-local:
 	rm -rf compare-peers coverage fuzz corpus
 	find . -name '*.gcda' -exec rm -f {} +
 	find . -name '*.gcno' -exec rm -f {} +
-CLEANFILES += coverage.txt
+CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
 
-.PHONY: check-functional check-is-missing check-lint check-system check-unit \
+.PHONY: bench-client check-functional check-is-missing check-lint check-system check-unit \
 	compare coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
@@ -213,6 +227,8 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/compare/compare.py \
 	tests/compare/peers.py \
 	tests/compare/probes.py \
+	tests/bench/client.py \
+	tests/bench/rounds.py \
 	$(echod_functional_tests) \
 	$(echoping_functional_tests) \
 	tests/functional/client.py \
