@@ -139,12 +139,13 @@ static void take_reply(struct load_worker *worker, struct load_flow *flow,
 		count_first(worker, sent, faults);
 }
 
-/* Records end with an empty one, which is none if we never send any. */
+/* Records end with an empty one, again and again; our own may be empty, too. */
 static bool is_end(const struct load_worker *worker, size_t length,
 		   uint32_t events)
 {
-	return length == 0 && (events & EPOLLRDHUP) &&
-	       target_type(worker->plan->target) == SOCK_SEQPACKET;
+	return length == 0 &&
+	       target_type(worker->plan->target) == SOCK_SEQPACKET &&
+	       (worker->plan->settings->size > 0 || (events & EPOLLRDHUP));
 }
 
 static void cannot_receive(struct load_worker *worker, struct load_flow *flow,

@@ -118,6 +118,45 @@ def unix():
             _all_is_echoed(_load(name, "--connections=3", "--pipeline=4"))
 
 
+def _received(echod):
+    counters = echod.counters()
+    return counters["bytes_received"] + counters["datagrams_received"]
+
+
+@case("Unix datagrams and records: a service that comes again is found again")
+def unix_again():
+    place = scratch_directory()
+    for kind in UNIX_KINDS:
+        name = f"{kind}:{place}/{kind}"
+        with Echod("-l", name) as echod:
+            it = Echoping("--load", "--json", "--duration=1h", "--warmup=0",
+                          "--timeout=300ms", "--connections=3", name)
+            until(lambda: _received(echod) > 0, "load")
+            echod.stop()
+        with it, Echod("-l", name) as echod:
+            until(lambda: _received(echod) > 0, "load")
+            it.interrupt()
+        summary = it.summary()
+        assert 3 <= summary["errors"], summary["errors"]
+        assert summary["received"] + summary["lost"] == summary["sent"]
+        for fault in ("duplicate", "truncated", "corrupt", "foreign"):
+            assert summary[fault] == 0, (kind, fault, summary[fault])
+
+
+@case("trains where the device cannot cut them: told, and without",
+      keep_root=True)
+def no_trains():
+    netspace.isolate()
+    netspace.ip("link", "set", "lo", "mtu", "1500")
+    with Echod("-l", "udp:127.0.0.1:7007") as echod:
+        it = echoping("--load", "--json", "--gso", "--pipeline=16",
+                      "--size=2000", "--duration=300ms", "--warmup=0",
+                      _target(echod, "udp"))
+        assert re.search("--gso: .*going on without", it.errors), it.errors
+        assert len(it.errors.splitlines()) == 1
+        _all_is_echoed(it.summary())
+
+
 @case("trains of datagrams (--gso): all come back")
 def trains():
     with _listens() as echod:
