@@ -20,7 +20,7 @@ FAULTS = ("lost", "late", "duplicate", "reordered", "corrupt", "truncated",
 def _datagrams(rule, *options, timeout="1s"):
     """A run against the faulty service: (summary, what it did)."""
     with faulty.Datagrams(rule) as service:
-        it = echoping("--load", "--json", "--rate=200", "--pipeline=64",
+        it = echoping("--load", "--json", "--rate=100", "--pipeline=64",
                       "--duration=3s", "--warmup=0", f"--timeout={timeout}",
                       *options, service.target)
         assert it.status == 0, it.errors

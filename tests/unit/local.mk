@@ -36,6 +36,7 @@ echod_unit_tests = \
 	tests/unit/check_listener \
 	tests/unit/check_listener_pause \
 	tests/unit/check_load_batch \
+	tests/unit/check_load_choose \
 	tests/unit/check_load_counts \
 	tests/unit/check_load_schedule \
 	tests/unit/check_load_window \
