@@ -23,8 +23,6 @@ echod_functional_tests = \
 	tests/functional/test_addresses.py \
 	tests/functional/test_datagram.py \
 	tests/functional/test_limits.py \
-	tests/functional/test_load.py \
-	tests/functional/test_load_faults.py \
 	tests/functional/test_log.py \
 	tests/functional/test_memory.py \
 	tests/functional/test_notify.py \
@@ -37,6 +35,8 @@ echod_functional_tests = \
 
 # These ask a real echod.
 echoping_functional_tests = \
+	tests/functional/test_load.py \
+	tests/functional/test_load_faults.py \
 	tests/functional/test_output.py
 
 FUNCTIONAL_TESTS =

@@ -35,11 +35,6 @@ echod_unit_tests = \
 	tests/unit/check_intake_passed \
 	tests/unit/check_listener \
 	tests/unit/check_listener_pause \
-	tests/unit/check_load_batch \
-	tests/unit/check_load_choose \
-	tests/unit/check_load_counts \
-	tests/unit/check_load_schedule \
-	tests/unit/check_load_window \
 	tests/unit/check_log \
 	tests/unit/check_log_journal \
 	tests/unit/check_log_queue \
@@ -68,6 +63,11 @@ echoping_unit_tests = \
 	tests/unit/check_export_plot \
 	tests/unit/check_export_runs \
 	tests/unit/check_latency \
+	tests/unit/check_load_batch \
+	tests/unit/check_load_choose \
+	tests/unit/check_load_counts \
+	tests/unit/check_load_schedule \
+	tests/unit/check_load_window \
 	tests/unit/check_message \
 	tests/unit/check_message_nonce \
 	tests/unit/check_pattern \
