@@ -86,10 +86,16 @@ static bool sends_by_schedule(const struct load_worker *worker)
 void load_worker_record_lag(struct load_worker *worker, uint64_t due)
 {
 	uint64_t could = MAX(due, worker->schedule.room_since);
+	uint64_t lag = worker->now - due;
+	uint64_t own = worker->now > could ? worker->now - could : 0;
 
-	histogram_record(&worker->counts->lag, worker->now - due);
+	/* What was due then, too, and finds no room, owes that to us as well.
+	 */
+	if (own > lag / 2)
+		worker->late_at = worker->now;
+	histogram_record(&worker->counts->lag, lag);
 	histogram_record(&worker->counts->own_lag,
-			 worker->now > could ? worker->now - could : 0);
+			 due <= worker->late_at ? lag : own);
 }
 
 /* How many messages are due, up to DUE_AT_ONCE. */

@@ -106,6 +106,7 @@ struct load_worker {
 	uint64_t check_at, drain_until;
 	uint64_t user, system; /* ns of CPU when the measurement began */
 	struct load_schedule schedule;
+	uint64_t late_at; /* when we last sent late though there was room */
 	unsigned char *scratch; /* PATTERN_SPAN bytes */
 	void *state;		/* the engine's */
 
