@@ -81,6 +81,7 @@ void json_load_summary(const struct settings *settings UNUSED,
 		 json_real((double)summary->tally->received / seconds));
 	json_put(line, "bytes_per_second",
 		 json_real((double)summary->bytes / seconds));
+	json_put_number(line, "unsent", summary->unsent);
 	json_put_number(line, "socket_drops", summary->socket_drops);
 	json_put_latency(line, "rtt", &summary->tally->rtt, true);
 	json_put_latency(line, "intended", summary->intended, true);

@@ -218,6 +218,8 @@ static void print_losses(const struct settings *settings,
 		       ? console_style(settings, stdout, CONSOLE_PLAIN)
 		       : "");
 	text_print_troubles(settings, summary->tally);
+	if (summary->unsent > 0)
+		printf(", %" PRIu64 " due and never sent", summary->unsent);
 	if (summary->socket_drops > 0)
 		printf(", %" PRIu64 " dropped by the kernel at our own sockets",
 		       summary->socket_drops);

@@ -105,6 +105,7 @@ START_TEST(an_open_loop_tells_both_latencies_and_the_lag)
 	summary = report_rig_load(&rig);
 	summary.intended = &other;
 	summary.lag = &other;
+	summary.unsent = 6;
 	summary.socket_drops = 7;
 	summary.client_limited = "the client was late";
 	summarize(&summary);
@@ -116,8 +117,9 @@ START_TEST(an_open_loop_tells_both_latencies_and_the_lag)
 		text, "\nlatency from the actual send time: min 2.00 us, "));
 	ck_assert_ptr_nonnull(strstr(text, "\nsend lag: min 3.00 us, "));
 	ck_assert_ptr_nonnull(
-		strstr(text, "\n101 sent, 1 lost (1.0 %), 4 duplicate, 7 "
-			     "dropped by the kernel at our own sockets\n"));
+		strstr(text, "\n101 sent, 1 lost (1.0 %), 4 duplicate, 6 due "
+			     "and never sent, 7 dropped by the kernel at our "
+			     "own sockets\n"));
 	ck_assert_ptr_nonnull(strstr(text, "\nwarning: the client was late\n"));
 	ck_assert_ptr_nonnull(strstr(text, "on 50 sockets by"));
 }
