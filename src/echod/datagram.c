@@ -104,6 +104,22 @@ static bool peer_is_unnamed(const struct msghdr *header)
 	return header->msg_namelen <= sizeof(sa_family_t);
 }
 
+/* May this peer, which has a name, be answered?  Counted, if not. */
+static bool datagram_screen_peer(struct datagram *datagram,
+				 const struct sockaddr *peer,
+				 const struct packet_info *info)
+{
+	struct stats *stats = &datagram->worker->stats;
+
+	if (guard_refuses_source(peer, packet_info_is_ipv4(info)))
+		STATS_COUNT(stats, datagrams_refused_source, 1);
+	else if (guard_refuses_port(datagram->worker->policy->guard, peer))
+		STATS_COUNT(stats, datagrams_refused_port, 1);
+	else
+		return true;
+	return false;
+}
+
 /* Turn a received message into its reply: false, and counted, if refused. */
 static bool datagram_screen_one(struct datagram *datagram,
 				struct mmsghdr *message)
@@ -119,11 +135,8 @@ static bool datagram_screen_one(struct datagram *datagram,
 		STATS_COUNT(stats, datagrams_refused_group, 1);
 	else if (peer_is_unnamed(header) && !datagram->connected)
 		STATS_COUNT(stats, datagrams_refused_unnamed, 1);
-	else if (!peer_is_unnamed(header) &&
-		 guard_refuses_port(datagram->worker->policy->guard,
-				    header->msg_name))
-		STATS_COUNT(stats, datagrams_refused_port, 1);
-	else {
+	else if (peer_is_unnamed(header) ||
+		 datagram_screen_peer(datagram, header->msg_name, &info)) {
 		packet_info_write(header, &info);
 		header->msg_iov->iov_len = message->msg_len;
 		if (peer_is_unnamed(header))

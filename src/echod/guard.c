@@ -43,3 +43,15 @@ bool guard_refuses_port(const struct guard *guard, const struct sockaddr *peer)
 		return false;
 	}
 }
+
+bool guard_refuses_source(const struct sockaddr *peer, bool ipv4)
+{
+	const void *any = peer;
+	const struct sockaddr_in6 *in6 = any;
+
+	if (peer->sa_family != AF_INET6)
+		return false;
+	return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ||
+	       IN6_IS_ADDR_V4COMPAT(&in6->sin6_addr) ||
+	       (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) && !ipv4);
+}

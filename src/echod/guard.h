@@ -25,4 +25,12 @@ void guard_refuse_port(struct guard *guard, uint16_t port);
 /* Is the peer's port refused?  Addresses without ports never are. */
 bool guard_refuses_port(const struct guard *guard, const struct sockaddr *peer);
 
+/*
+ * Is it an IPv6 address that no host sends from, but that the kernel delivers
+ * all the same?  A reply to `::` would go to ::1, one to a v4-mapped address
+ * to an IPv4 host, perhaps to 127.0.0.1.  A mapped one is right, and not
+ * refused, in what is `ipv4`: an IPv4 packet on a socket for both.
+ */
+bool guard_refuses_source(const struct sockaddr *peer, bool ipv4);
+
 #endif

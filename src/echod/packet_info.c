@@ -86,3 +86,9 @@ bool packet_info_is_group(const struct packet_info *info)
 		return is_group4(&info->info4);
 	return info->known6 && IN6_IS_ADDR_MULTICAST(&info->info6.ipi6_addr);
 }
+
+/* The kernel says IP_PKTINFO of these only, also on an IPv6 socket. */
+bool packet_info_is_ipv4(const struct packet_info *info)
+{
+	return info->known4;
+}

@@ -34,4 +34,7 @@ void packet_info_write(struct msghdr *header, const struct packet_info *info);
  */
 bool packet_info_is_group(const struct packet_info *info);
 
+/* Was it an IPv4 packet? */
+bool packet_info_is_ipv4(const struct packet_info *info);
+
 #endif

@@ -29,6 +29,7 @@ uint64_t stats_refused(const struct stats_snapshot *snapshot)
 	const uint64_t *values = snapshot->values;
 
 	return values[COUNTER_datagrams_refused_group] +
+	       values[COUNTER_datagrams_refused_source] +
 	       values[COUNTER_datagrams_refused_port] +
 	       values[COUNTER_datagrams_refused_unnamed] +
 	       values[COUNTER_datagrams_refused_long];

@@ -33,6 +33,8 @@
 	X(datagrams_sent, false, "datagrams echoed")                           \
 	X(datagrams_refused_group, true,                                       \
 	  "datagrams to a broadcast or multicast address")                     \
+	X(datagrams_refused_source, true,                                      \
+	  "datagrams from an IPv6 address that no host has")                   \
 	X(datagrams_refused_port, true,                                        \
 	  "datagrams from port 0, below 1024, or one of ours")                 \
 	X(datagrams_refused_unnamed, true,                                     \

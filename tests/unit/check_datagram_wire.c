@@ -129,6 +129,47 @@ START_TEST(ipv6_ports_of_services_are_refused)
 }
 END_TEST
 
+/* On a socket for IPv6 and IPv4: there the mapped ones could be answered. */
+static void serve_both_families(void)
+{
+	struct address any = { .length = sizeof(any.in6),
+			       .in6.sin6_family = AF_INET6 };
+	int fd = fd_open(AF_INET6, SOCK_DGRAM);
+
+	fd_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+	ck_assert_int_eq(bind(fd, &any.any, any.length), 0);
+	serve(fd);
+}
+
+static const char *const impossible_sources[] = { "::", "::ffff:127.0.0.1",
+						  "::ffff:10.9.8.2",
+						  "::10.9.8.2" };
+
+START_TEST(ipv6_sources_that_no_host_has_are_refused)
+{
+	struct address from = ipv6_address(impossible_sources[_i], 4000), to;
+
+	if (!namespace_enter_with_wire())
+		return;
+	serve_both_families();
+	to = ipv6_address(INSIDE_IPV6, server_port());
+	wire_deliver(&from, &to, "hello");
+	expect_refusal(COUNTER_datagrams_refused_source, 1);
+}
+END_TEST
+
+START_TEST(ipv4_packets_on_a_socket_for_both_are_answered)
+{
+	struct address to;
+
+	if (!namespace_enter_with_wire())
+		return;
+	serve_both_families();
+	to = ipv4_address("127.0.0.1", server_port());
+	ask(ipv4_client(), &to, 5);
+}
+END_TEST
+
 /* Not the address that routing would choose for a reply to ::1. */
 START_TEST(the_ipv6_address_that_was_asked_answers)
 {
@@ -234,6 +275,9 @@ static Suite *make_suite(void)
 			    ARRAY_SIZE(service_ports));
 	tcase_add_loop_test(tcase, ipv6_ports_of_services_are_refused, 0,
 			    ARRAY_SIZE(service_ports));
+	tcase_add_loop_test(tcase, ipv6_sources_that_no_host_has_are_refused, 0,
+			    ARRAY_SIZE(impossible_sources));
+	tcase_add_test(tcase, ipv4_packets_on_a_socket_for_both_are_answered);
 	tcase_add_test(tcase, the_ipv6_address_that_was_asked_answers);
 	tcase_add_test(tcase, a_link_local_address_that_was_asked_answers);
 	tcase_add_test(tcase, a_full_send_buffer_is_waited_for);

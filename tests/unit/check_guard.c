@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which ports are not answered.
+ * Which ports and addresses are not answered.
  */
 #include "config.h"
 
@@ -8,6 +8,7 @@
 #include "echod/guard.h"
 #include "unit/harness.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -74,6 +75,49 @@ START_TEST(peers_without_ports_are_answered)
 }
 END_TEST
 
+static bool refuses_source(const char *literal, bool ipv4)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	const void *peer = &in6;
+
+	ck_assert_int_eq(inet_pton(AF_INET6, literal, &in6.sin6_addr), 1);
+	return guard_refuses_source(peer, ipv4);
+}
+
+START_TEST(ipv6_sources_that_no_host_has_are_refused)
+{
+	ck_assert(refuses_source("::", false));
+	ck_assert(refuses_source("::127.0.0.1", false));
+	ck_assert(refuses_source("::192.0.2.1", false));
+	ck_assert(refuses_source("::ffff:127.0.0.1", false));
+	ck_assert(refuses_source("::ffff:192.0.2.1", false));
+	ck_assert(!refuses_source("::1", false));
+	ck_assert(!refuses_source("fe80::1", false));
+	ck_assert(!refuses_source("2001:db8::192.0.2.1", false));
+	ck_assert(!refuses_source("::ffff:0:192.0.2.1", false));
+}
+END_TEST
+
+/* On a socket for both. */
+START_TEST(mapped_sources_of_ipv4_packets_are_answered)
+{
+	ck_assert(!refuses_source("::ffff:127.0.0.1", true));
+	ck_assert(!refuses_source("::ffff:192.0.2.1", true));
+	ck_assert(refuses_source("::", true));
+}
+END_TEST
+
+START_TEST(sources_of_other_families_are_answered)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	const void *in_peer = &in, *un_peer = &un;
+
+	ck_assert(!guard_refuses_source(in_peer, true));
+	ck_assert(!guard_refuses_source(un_peer, false));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("guard");
@@ -83,6 +127,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, exactly_the_reserved_ports_are_refused);
 	tcase_add_test(tcase, our_own_ports_are_refused);
 	tcase_add_test(tcase, peers_without_ports_are_answered);
+	tcase_add_test(tcase, ipv6_sources_that_no_host_has_are_refused);
+	tcase_add_test(tcase, mapped_sources_of_ipv4_packets_are_answered);
+	tcase_add_test(tcase, sources_of_other_families_are_answered);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

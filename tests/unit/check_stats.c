@@ -43,6 +43,7 @@ START_TEST(trouble_is_what_was_lost_refused_or_waited_for)
 	ck_assert(stats_table[COUNTER_accept_limited].trouble);
 	ck_assert(stats_table[COUNTER_accept_starved].trouble);
 	ck_assert(stats_table[COUNTER_buffer_limited].trouble);
+	ck_assert(stats_table[COUNTER_datagrams_refused_source].trouble);
 	ck_assert(stats_table[COUNTER_datagrams_refused_port].trouble);
 	ck_assert(stats_table[COUNTER_datagrams_unsent].trouble);
 	ck_assert(stats_table[COUNTER_datagrams_overflowed].trouble);
