@@ -53,6 +53,24 @@ echod_SOURCES = src/echod/main.c
 echod_LDADD = libechod.a libcommon.a $(LIBSYSTEMD_LIBS)
 
 libechoping_a_SOURCES = \
+	src/echoping/conformance.c src/echoping/conformance.h \
+	src/echoping/conformance_check.c src/echoping/conformance_check.h \
+	src/echoping/conformance_check_address.c \
+	src/echoping/conformance_check_datagram.c \
+	src/echoping/conformance_check_end.c \
+	src/echoping/conformance_check_fair.c \
+	src/echoping/conformance_check_load.c \
+	src/echoping/conformance_check_port.c \
+	src/echoping/conformance_check_source.c \
+	src/echoping/conformance_check_stream.c \
+	src/echoping/conformance_check_tcp.c \
+	src/echoping/conformance_check_unix.c \
+	src/echoping/conformance_forge.c src/echoping/conformance_forge.h \
+	src/echoping/conformance_local.c src/echoping/conformance_local.h \
+	src/echoping/conformance_post.c src/echoping/conformance_post.h \
+	src/echoping/conformance_report.c src/echoping/conformance_report.h \
+	src/echoping/conformance_talk.c src/echoping/conformance_talk.h \
+	src/echoping/conformance_wait.c src/echoping/conformance_wait.h \
 	src/echoping/console.c src/echoping/console.h \
 	src/echoping/export.c src/echoping/export.h \
 	src/echoping/export_axis.c src/echoping/export_axis.h \

@@ -35,6 +35,8 @@ echod_functional_tests = \
 
 # These ask a real echod.
 echoping_functional_tests = \
+	tests/functional/test_conformance.py \
+	tests/functional/test_defects.py \
 	tests/functional/test_load.py \
 	tests/functional/test_load_faults.py \
 	tests/functional/test_output.py
@@ -166,6 +168,11 @@ bench-client: all tests/bench/bare
 		$(PYTHON) $(srcdir)/tests/bench/client.py $(BENCH) || \
 		test $$? = 77
 
+# As root: what echoping --conformance says of them, and of echod.
+check-peers: all
+	@$(tests_environment) $(PYTHON) $(srcdir)/tests/compare/conformance.py \
+		$(PEERS) || test $$? = 77
+
 # --- make coverage: the tests in a build of their own, executed lines shown ---
 COVERAGE_MINIMUM = 90
 if ENABLE_COVERAGE
@@ -216,8 +223,8 @@ clean-local:
 	find . -name '*.gcno' -exec rm -f {} +
 CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
 
-.PHONY: bench-client check-functional check-is-missing check-lint check-system check-unit \
-	compare coverage fuzz
+.PHONY: bench-client check-functional check-is-missing check-lint check-peers \
+	check-system check-unit compare coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
@@ -225,6 +232,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.zsh \
 	tests/lint/help.sh \
 	tests/compare/compare.py \
+	tests/compare/conformance.py \
 	tests/compare/peers.py \
 	tests/compare/probes.py \
 	tests/bench/client.py \
@@ -232,6 +240,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	$(echod_functional_tests) \
 	$(echoping_functional_tests) \
 	tests/functional/client.py \
+	tests/functional/conformer.py \
 	tests/functional/daemon.py \
 	tests/functional/echodtest.py \
 	tests/functional/faulty.py \
@@ -240,6 +249,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/functional/openmetrics.py \
 	tests/functional/pinger.py \
 	tests/functional/schema.py \
+	tests/functional/wrong.py \
 	tests/system/cases/10-units.bash \
 	tests/system/cases/20-echo.bash \
 	tests/system/cases/30-operate.bash \

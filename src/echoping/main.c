@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "echoping/conformance.h"
 #include "echoping/console.h"
 #include "echoping/export.h"
 #include "echoping/load.h"
@@ -30,6 +31,7 @@ static enum exit_status run(const struct settings *settings,
 	case MODE_LOAD:
 		return load_run(settings, &targets[0], source);
 	case MODE_CONFORMANCE:
+		return conformance_run(settings, targets, source);
 	case MODE_PLOT:
 		break;
 	}

@@ -29,6 +29,7 @@ service echo
     protocol = tcp
     user = root
     wait = no
+    cps = 100000 1
     disable = no
 }
 service echo
@@ -39,6 +40,7 @@ service echo
     protocol = udp
     user = root
     wait = yes
+    cps = 100000 1
     disable = no
 }
 """}

@@ -175,6 +175,24 @@ def probe_processes(neighbour):
     return f"{processes()}{less}"
 
 
+def probe_conformance(neighbour, transport, host):
+    """What echoping --conformance prints of it."""
+    with neighbour:
+        return subprocess.run(
+            [os.environ["ECHOPING"], "--conformance",
+             f"{transport}:{host}:{PORT}"],
+            check=False, text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
+
+def probe_conformance_tcp(neighbour):
+    return probe_conformance(neighbour, "tcp", FIRST)
+
+
+def probe_conformance_udp(neighbour):
+    return probe_conformance(neighbour, "udp", SECOND)
+
+
 # Name: the transport that has to be served, and the probe.
 PROBES = {
     "listen-tcp": ("tcp", probe_nothing),
@@ -188,6 +206,8 @@ PROBES = {
     "urgent": ("tcp", probe_urgent),
     "processes": ("tcp", probe_processes),
     "port-7": ("udp", probe_port_7),
+    "conformance-tcp": ("tcp", probe_conformance_tcp),
+    "conformance-udp": ("udp", probe_conformance_udp),
 }
 
 

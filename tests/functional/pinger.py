@@ -57,9 +57,9 @@ class Echoping:
         self.errors += line
         return line
 
-    def wait(self):
+    def wait(self, limit=daemon.LIMIT):
         """Await its end; returns itself, with status, output and errors."""
-        output, errors = self._process.communicate(timeout=daemon.LIMIT)
+        output, errors = self._process.communicate(timeout=limit)
         self.output += output or ""
         self.errors += errors
         self.status = self._process.returncode
@@ -80,7 +80,7 @@ class Echoping:
         return self.objects("summary")[-1]
 
 
-def echoping(*arguments, **options):
+def echoping(*arguments, limit=daemon.LIMIT, **options):
     """Run it to its end."""
     with Echoping(*arguments, **options) as it:
-        return it.wait()
+        return it.wait(limit)

@@ -62,6 +62,7 @@ echoping/load_flow
 echoping/load_engines echoping/load_bulk echoping/load_connect echoping/load_datagram echoping/load_hold echoping/load_stream
 echoping/load_crew
 echoping/load
+echoping/conformance
 echoping/main
 '
 

@@ -1,0 +1,120 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: MIT
+"""echoping --conformance finds nothing in echod."""
+
+import os
+import socket
+
+import netspace
+from conformer import Result, expect_ok
+from daemon import Echod
+from echodtest import case, main
+from wrong import Wrong
+
+PRIVILEGED = ("datagram from source port 0", "datagram from a port below 1024")
+LOOP = "datagram from the service's own address and port"
+IPV6 = ("datagram from ::", "datagram from a v4-mapped source",
+        "datagram from a v4-compatible source", LOOP)
+OTHER = {"datagram from the service's own port"}
+BROADCAST6 = ("datagram to a broadcast address",
+              "datagram to a multicast address")
+
+
+def ways(echod):
+    """The port of a daemon that serves TCP and UDP on one."""
+    tcp, udp = echod.address("tcp"), echod.address("udp")
+    assert tcp == udp, (tcp, udp)
+    return tcp[1]
+
+
+def free_port():
+    """One that is free for TCP and for UDP, most probably."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@case("echod, TCP and UDP over IPv4, as an ordinary user: all ok")
+def echod_ipv4():
+    with Echod("-l", f"127.0.0.1:{free_port()}") as echod:
+        expect_ok(Result(f"127.0.0.1:{ways(echod)}"), *PRIVILEGED, *IPV6)
+
+
+@case("echod over IPv6, as an ordinary user: all ok")
+def echod_ipv6():
+    with Echod("-l", f"[::1]:{free_port()}") as echod:
+        result = Result(f"[::1]:{ways(echod)}")
+        expect_ok(result, *PRIVILEGED, *BROADCAST6, *IPV6, *(
+            OTHER & result.titles("not applicable")))
+
+
+@case("echod on Unix sockets of all three kinds: all ok")
+def echod_unix():
+    for scheme in ("unix", "unix-dgram", "unix-seqpacket"):
+        name = f"{scheme}:@echod-test-{os.getpid()}"
+        with Echod("-l", name):
+            expect_ok(Result(name))
+
+
+@case("echod, as root, IPv4 and IPv6: what needs privileges is ok, too",
+      keep_root=True)
+def echod_as_root():
+    netspace.isolate()
+    netspace.ip("addr", "add", "::10.7.0.9/128", "dev", "lo")
+    with Echod("-l", "127.0.0.1:4007", "-l", "[::1]:4007",
+               "-l", "4008"):
+        expect_ok(Result("127.0.0.1:4007"), *IPV6)
+        expect_ok(Result("[::1]:4007"), *BROADCAST6, LOOP)
+        # Its wildcard sockets leave no other address of its port.
+        expect_ok(Result("127.0.0.1:4008"), *OTHER, *IPV6)
+        expect_ok(Result("[::1]:4008"), *OTHER, *BROADCAST6, LOOP)
+
+
+@case("echod behind a cable: its own broadcast and multicast, all addresses",
+      keep_root=True)
+def echod_behind_a_cable():
+    netspace.isolate()
+    neighbour = netspace.Neighbour()
+    with Echod("-l", "4007"):
+        with neighbour:
+            expect_ok(Result("10.7.0.1:4007"), *IPV6)
+            expect_ok(Result("[fd07::1]:4007"), "datagram from ::", LOOP,
+                      "datagram to a broadcast address",
+                      "datagram from a v4-compatible source")
+        # The same from its own machine.
+        result = Result("10.7.0.1:4007")
+        expect_ok(result, *OTHER, *IPV6)
+        assert result.detail("address that answers").startswith(
+            "of 6 addresses 6 answer")
+
+
+@case("a right service made for these tests: all ok")
+def right_service():
+    with Wrong() as right:
+        expect_ok(Result(f"127.0.0.1:{right.port}"), *PRIVILEGED, *IPV6)
+
+
+@case("one transport of two, each alone, and none: exit status and words")
+def transports_alone():
+    with Wrong("silent-tcp") as wrong:
+        result = Result(f"127.0.0.1:{wrong.port}")
+        assert result.failed() == {(0, "tcp")} and result.status == 1
+        result = Result("-u", f"127.0.0.1:{wrong.port}")
+        assert result.status == 0
+        assert {line[1] for line in result.lines} == {"udp"}
+        result = Result(f"tcp:127.0.0.1:{wrong.port}")
+        assert result.status == 2 and not result.lines
+        assert result.errors.startswith(
+            f"echoping: tcp:127.0.0.1:{wrong.port}: ")
+    with Wrong("silent-udp") as wrong:
+        result = Result(f"127.0.0.1:{wrong.port}")
+        assert result.failed() == {(0, "udp")} and result.status == 1
+    result = Result(f"127.0.0.1:{free_port()}")
+    assert result.status == 2 and not result.lines
+    assert len(result.errors.splitlines()) == 2, "a line for each transport"
+    result = Result(f"unix:@nobody-{os.getpid()}")
+    assert result.status == 2 and len(result.errors.splitlines()) == 1
+
+
+if __name__ == "__main__":
+    main()
