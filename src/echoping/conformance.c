@@ -5,6 +5,7 @@
 
 #include "echoping/conformance_check.h"
 #include "echoping/conformance_report.h"
+#include "echoping/console.h"
 #include "echoping/message.h"
 #include "echoping/pattern.h"
 
@@ -180,7 +181,7 @@ static void look_after(struct examinee *examinee, const struct row *row)
 
 static void run_rows(struct examinee *examinee, unsigned counts[VERDICT_COUNT])
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && console_error() == 0; i++) {
 		for (unsigned j = 0; j < examinee->count; j++) {
 			struct examination *it = &examinee->examinations[j];
 			enum verdict verdict;
@@ -230,32 +231,45 @@ static bool examine(struct examinee *examinee, const struct settings *settings,
 	return answers;
 }
 
+/* What the rows of a target come to. */
+static enum exit_status run_target(struct examinee *examinee,
+				   const struct settings *settings,
+				   const struct target *target,
+				   const struct source *source)
+{
+	unsigned counts[VERDICT_COUNT] = { 0 };
+
+	if (settings->target_count > 1)
+		conformance_report_target(settings, target);
+	examinee_init(examinee, settings, target);
+	if (!examine(examinee, settings, source, counts))
+		return EXIT_STATUS_ERROR;
+	conformance_report_summary(settings, &examinee->targets[0], counts);
+	return counts[VERDICT_FAILED] > 0 || counts[VERDICT_OK] == 0
+		       ? EXIT_STATUS_MISSED
+		       : EXIT_STATUS_OK;
+}
+
 enum exit_status conformance_run(const struct settings *settings,
 				 struct target *targets,
 				 const struct source *source)
 {
 	const struct fill no_fill = { .length = 0 };
-	unsigned counts[VERDICT_COUNT] = { 0 };
 	struct examinee *examinee = malloc(sizeof(*examinee));
-	bool unreachable = !examinee;
+	enum exit_status worst = EXIT_STATUS_OK;
 
-	if (!examinee)
+	if (!examinee) {
 		report_trouble(&targets[0], "out of memory");
+		return EXIT_STATUS_ERROR;
+	}
 	/* Whatever --fill says: what is lost or moved must be seen. */
 	pattern_init(&no_fill);
-	for (size_t i = 0; i < settings->target_count && examinee; i++) {
-		if (settings->target_count > 1)
-			conformance_report_target(settings, &targets[i]);
-		examinee_init(examinee, settings, &targets[i]);
-		if (!examine(examinee, settings, source, counts))
-			unreachable = true;
+	for (size_t i = 0; i < settings->target_count; i++) {
+		enum exit_status status =
+			run_target(examinee, settings, &targets[i], source);
+
+		worst = MAX(worst, status);
 	}
 	free(examinee);
-	if (counts[VERDICT_OK] + counts[VERDICT_FAILED] > 0)
-		conformance_report_summary(settings, counts);
-	if (unreachable)
-		return EXIT_STATUS_ERROR;
-	return counts[VERDICT_FAILED] > 0 || counts[VERDICT_OK] == 0
-		       ? EXIT_STATUS_MISSED
-		       : EXIT_STATUS_OK;
+	return worst;
 }

@@ -22,8 +22,9 @@ void conformance_report_target(const struct settings *settings,
 void conformance_report_row(const struct settings *settings,
 			    const struct finding *finding);
 
-/* How many of each verdict there were. */
+/* How many of each verdict there were of a target. */
 void conformance_report_summary(const struct settings *settings,
+				const struct target *target,
 				const unsigned counts[VERDICT_COUNT]);
 
 #endif

@@ -6,7 +6,9 @@ import os
 import socket
 
 import netspace
-from conformer import Result, expect_ok
+import pinger
+import schema
+from conformer import LIMIT, Result, expect_ok
 from daemon import Echod
 from echodtest import case, main
 from wrong import Wrong
@@ -114,6 +116,31 @@ def transports_alone():
     assert len(result.errors.splitlines()) == 2, "a line for each transport"
     result = Result(f"unix:@nobody-{os.getpid()}")
     assert result.status == 2 and len(result.errors.splitlines()) == 1
+
+
+@case("--json: an object for each line, as the schema says; colors")
+def json_and_colors():
+    with Wrong("empty") as wrong:
+        target = f"udp:127.0.0.1:{wrong.port}"
+        text = Result(target)
+        run = pinger.echoping("--conformance", "--json", target, target,
+                              limit=LIMIT)
+        assert run.status == 1
+        objects = run.objects()
+        for one in objects:
+            schema.check(one)
+        half = len(objects) // 2
+        assert [one["type"] for one in objects[:half]] == (
+            ["conformance"] * len(text.lines) + ["conformance_summary"])
+        for one, line in zip(objects, text.lines):
+            assert (f"{one['row']:2}", one["transport"],
+                    one["result"].replace("_", " "), one["title"]) == (
+                *line[:2], line[2].lower(), line[3]), (one, line)
+        assert [objects[half - 1][name] for name in (
+            "ok", "failed", "not_applicable")] == text.counts
+        run = pinger.echoping("--conformance", "--color=always", target,
+                              limit=LIMIT)
+        assert run.output.count("\033[31mFAILED") == 1, run.output
 
 
 if __name__ == "__main__":
