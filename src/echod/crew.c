@@ -80,6 +80,7 @@ void crew_set_policy(struct crew *crew, const struct options *options,
 	crew->policy.max_connections =
 		choose_max_connections(options->max_connections, possible);
 	crew->policy.log_connections = options->log_connections;
+	crew->policy.udp_offload = options->udp_offload;
 	atomic_init(&crew->policy.connections, 0);
 }
 

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * One array of mmsghdr serves recvmmsg(2) and sendmmsg(2): a reply is the
- * message that was received, with the control data turned round.  After
- * screening, messages [0, count) are to be sent, and [sent, count) still are.
- */
 #include "config.h"
 
 #include "echod/datagram.h"
+
+#include "echod/datagram_batch.h"
 #include "echod/guard.h"
 #include "echod/packet_info.h"
 
@@ -17,146 +14,65 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/*
- * Enough that the cost of a system call is spread; one turn of a socket that
- * is flooded delays others by no more than this many datagrams.
- */
-#define BATCH_MAX 32
-
 /* Batches of a sweep: more than a receive queue holds, less than a flood. */
 #define SWEEP_BUDGET 512
-
-/* The longest UDP payload is 65,527 bytes, on IPv6. */
-#define UDP_ROOM 65536
-
-/* A Unix datagram can be as long as its sender's buffer: net.core.wmem_max. */
-#define UNIX_ROOM      (256 * 1024)
-#define UNIX_BATCH_MAX 8
-
-/*
- * Two packet infos, and whatever else an earlier owner of a passed socket may
- * have asked for: what is cut off is not to be the packet info.
- */
-#define CONTROL_ROOM 256
-
-struct message_room {
-	struct address peer;
-	struct iovec payload;
-	union {
-		struct cmsghdr alignment;
-		char bytes[CONTROL_ROOM];
-	} control;
-};
-
-struct datagram_batch {
-	unsigned size;	/* messages that fit */
-	size_t room;	/* bytes for each */
-	unsigned dirty; /* to be prepared before the next use */
-	unsigned count; /* to be sent */
-	unsigned sent;
-	bool controls;
-	struct mmsghdr messages[BATCH_MAX];
-	struct message_room rooms[BATCH_MAX];
-	unsigned char payloads[]; /* only what is used is ever touched */
-};
-
-static struct datagram_batch *batch_new(bool unix_peers)
-{
-	unsigned size = unix_peers ? UNIX_BATCH_MAX : BATCH_MAX;
-	size_t room = unix_peers ? UNIX_ROOM : UDP_ROOM;
-	struct datagram_batch *batch = malloc(sizeof(*batch) + size * room);
-
-	if (!batch)
-		return NULL;
-	batch->size = size;
-	batch->room = room;
-	batch->dirty = size;
-	batch->count = batch->sent = 0;
-	/*
-	 * Unix peers can pass descriptors.  Without room for control data the
-	 * kernel drops them; with it they would pile up here.
-	 */
-	batch->controls = !unix_peers;
-	for (unsigned i = 0; i < size; i++)
-		batch->rooms[i].payload.iov_base = batch->payloads + i * room;
-	return batch;
-}
-
-/* Point message i at room i, all of it. */
-static void message_prepare(struct datagram_batch *batch, unsigned i)
-{
-	struct message_room *room = &batch->rooms[i];
-
-	room->payload.iov_len = batch->room;
-	batch->messages[i].msg_hdr = (struct msghdr){
-		.msg_name = &room->peer.any,
-		.msg_namelen =
-			sizeof(room->peer) - offsetof(struct address, any),
-		.msg_iov = &room->payload,
-		.msg_iovlen = 1,
-		.msg_control = batch->controls ? &room->control : NULL,
-		.msg_controllen = batch->controls ? sizeof(room->control) : 0,
-	};
-}
 
 static bool peer_is_unnamed(const struct msghdr *header)
 {
 	return header->msg_namelen <= sizeof(sa_family_t);
 }
 
-/* May this peer, which has a name, be answered?  Counted, if not. */
-static bool datagram_screen_peer(struct datagram *datagram,
-				 const struct sockaddr *peer,
-				 const struct packet_info *info)
+/* Why a message is not to be answered, if so. */
+static bool datagram_refuses(struct datagram *datagram,
+			     const struct msghdr *header,
+			     const struct packet_info *info,
+			     enum counter *reason)
 {
-	struct stats *stats = &datagram->worker->stats;
+	bool unnamed = peer_is_unnamed(header);
 
-	if (guard_refuses_source(peer, packet_info_is_ipv4(info)))
-		STATS_COUNT(stats, datagrams_refused_source, 1);
-	else if (guard_refuses_port(datagram->worker->policy->guard, peer))
-		STATS_COUNT(stats, datagrams_refused_port, 1);
-	else
-		return true;
-	return false;
-}
-
-/* Turn a received message into its reply: false, and counted, if refused. */
-static bool datagram_screen_one(struct datagram *datagram,
-				struct mmsghdr *message)
-{
-	struct stats *stats = &datagram->worker->stats;
-	struct msghdr *header = &message->msg_hdr;
-	struct packet_info info;
-
-	packet_info_read(header, &info);
 	if (header->msg_flags & MSG_TRUNC)
-		STATS_COUNT(stats, datagrams_refused_long, 1);
-	else if (packet_info_is_group(&info))
-		STATS_COUNT(stats, datagrams_refused_group, 1);
-	else if (peer_is_unnamed(header) && !datagram->connected)
-		STATS_COUNT(stats, datagrams_refused_unnamed, 1);
-	else if (peer_is_unnamed(header) ||
-		 datagram_screen_peer(datagram, header->msg_name, &info)) {
-		packet_info_write(header, &info);
-		header->msg_iov->iov_len = message->msg_len;
-		if (peer_is_unnamed(header))
-			header->msg_namelen = 0;
-		return true;
-	}
-	return false;
+		*reason = COUNTER_datagrams_refused_long;
+	else if (packet_info_is_group(info))
+		*reason = COUNTER_datagrams_refused_group;
+	else if (unnamed && !datagram->connected)
+		*reason = COUNTER_datagrams_refused_unnamed;
+	else if (!unnamed && guard_refuses_source(header->msg_name,
+						  packet_info_is_ipv4(info)))
+		*reason = COUNTER_datagrams_refused_source;
+	else if (!unnamed && guard_refuses_port(datagram->worker->policy->guard,
+						header->msg_name))
+		*reason = COUNTER_datagrams_refused_port;
+	else
+		return false;
+	return true;
 }
 
-/* Leave replies to the first `received` messages as messages [0, count). */
+/* Plan replies to those of the first `received` messages that may have one. */
 static void datagram_screen(struct datagram *datagram, unsigned received)
 {
 	struct datagram_batch *batch = datagram->batch;
+	struct stats *stats = &datagram->worker->stats;
+	unsigned datagrams = 0;
 
-	batch->count = batch->sent = 0;
 	for (unsigned i = 0; i < received; i++) {
-		if (!datagram_screen_one(datagram, &batch->messages[i]))
+		struct msghdr *header = &batch->messages[i].msg_hdr;
+		struct packet_info info;
+		enum counter reason;
+		unsigned count;
+
+		packet_info_read(header, &info);
+		count = batch_datagrams(&batch->messages[i], &info);
+		datagrams += count;
+		if (datagram_refuses(datagram, header, &info, &reason)) {
+			stats_add(stats, reason, count);
 			continue;
-		batch->messages[batch->count++] = batch->messages[i];
+		}
+		if (peer_is_unnamed(header))
+			header->msg_namelen = 0;
+		batch_reply(batch, i, &info);
 	}
+	batch_seal(batch);
+	STATS_COUNT(stats, datagrams_received, datagrams);
 }
 
 bool datagram_is_stuck(const struct datagram *datagram)
@@ -182,41 +98,100 @@ static void datagram_get_stuck(struct datagram *datagram)
 		event_source_want(&datagram->source, EPOLLOUT | EPOLLIN);
 }
 
-/*
- * The first unsent message failed.  A full send buffer is waited for; any other
- * error is that message's own: count it, skip it.
- */
-static bool datagram_may_go_on(struct datagram *datagram, int error)
+/* A full send buffer is waited for; of Unix peers it is that peer's affair. */
+static bool datagram_must_wait(const struct datagram *datagram, int error)
 {
+	return error == EAGAIN && !datagram->unix_peers;
+}
+
+/*
+ * Send the train at the head of the replies one by one: the kernel refused it
+ * as a whole.  0, or -EAGAIN if the send buffer is full; an error of one is
+ * that one's own: count it, skip it.
+ */
+static int datagram_reply_one_by_one(struct datagram *datagram)
+{
+	struct datagram_batch *batch = datagram->batch;
+	struct reply_plan *plan = &batch->plans[batch->sent];
+	struct msghdr header = batch->replies[batch->sent].msg_hdr;
+	struct iovec *rest = header.msg_iov;
+	struct iovec one;
+
+	header.msg_iov = &one;
+	header.msg_iovlen = 1;
+	header.msg_controllen = plan->plain_controls;
+	while (plan->datagrams > 0) {
+		while (rest->iov_len == 0)
+			rest++;
+		one.iov_base = rest->iov_base;
+		one.iov_len = MIN(rest->iov_len, plan->segment);
+		if (sendmsg(datagram->source.fd, &header,
+			    MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+			STATS_COUNT(&datagram->worker->stats, datagrams_sent,
+				    1);
+		else if (datagram_must_wait(datagram, errno))
+			return -EAGAIN;
+		else if (errno == EINTR)
+			continue;
+		else
+			STATS_COUNT(&datagram->worker->stats, datagrams_unsent,
+				    1);
+		rest->iov_base = (char *)rest->iov_base + one.iov_len;
+		rest->iov_len -= one.iov_len;
+		plan->datagrams--;
+	}
+	batch->sent++;
+	return 0;
+}
+
+/* The first unsent reply failed: 0 to go on, or -EAGAIN to wait. */
+static int datagram_on_error(struct datagram *datagram, int error)
+{
+	struct reply_plan *plan =
+		&datagram->batch->plans[datagram->batch->sent];
+
 	if (error == EINTR)
-		return true;
-	if (error == EAGAIN && !datagram->unix_peers)
-		return false;
+		return 0;
+	if (datagram_must_wait(datagram, error))
+		return -EAGAIN;
+	if (plan->datagrams > 1) {
+		plan->one_by_one = true;
+		return 0;
+	}
 	STATS_COUNT(&datagram->worker->stats, datagrams_unsent, 1);
 	datagram->batch->sent++;
-	return true;
+	return 0;
+}
+
+/* Send the replies up to the first that the kernel refuses. */
+static int datagram_reply_some(struct datagram *datagram)
+{
+	struct datagram_batch *batch = datagram->batch;
+	unsigned end, datagrams = 0;
+	int sent = sendmmsg(datagram->source.fd, batch->replies + batch->sent,
+			    batch->count - batch->sent,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (sent <= 0)
+		return datagram_on_error(datagram, errno);
+	for (end = batch->sent + (unsigned)sent; batch->sent < end;
+	     batch->sent++)
+		datagrams += batch->plans[batch->sent].datagrams;
+	STATS_COUNT(&datagram->worker->stats, datagrams_sent, datagrams);
+	return 0;
 }
 
 /* Send all that is left: 0, or -EAGAIN if the send buffer is full. */
 static int datagram_reply(struct datagram *datagram)
 {
 	struct datagram_batch *batch = datagram->batch;
+	int error = 0;
 
-	while (batch->sent < batch->count) {
-		int sent = sendmmsg(datagram->source.fd,
-				    batch->messages + batch->sent,
-				    batch->count - batch->sent,
-				    MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (sent > 0) {
-			STATS_COUNT(&datagram->worker->stats, datagrams_sent,
-				    (unsigned)sent);
-			batch->sent += (unsigned)sent;
-		} else if (!datagram_may_go_on(datagram, errno)) {
-			return -EAGAIN;
-		}
-	}
-	return 0;
+	while (batch->sent < batch->count && error == 0)
+		error = batch->plans[batch->sent].one_by_one
+				? datagram_reply_one_by_one(datagram)
+				: datagram_reply_some(datagram);
+	return error;
 }
 
 /*
@@ -229,9 +204,7 @@ static unsigned datagram_receive(struct datagram *datagram)
 	struct datagram_batch *batch = datagram->batch;
 	int received;
 
-	for (unsigned i = 0; i < batch->dirty; i++)
-		message_prepare(batch, i);
-	batch->dirty = 0;
+	batch_prepare(batch);
 	received = recvmmsg(datagram->source.fd, batch->messages, batch->size,
 			    MSG_DONTWAIT, NULL);
 	if (received < (int)batch->size && (received >= 0 || errno == EAGAIN))
@@ -239,8 +212,6 @@ static unsigned datagram_receive(struct datagram *datagram)
 	if (received <= 0)
 		return 0;
 	batch->dirty = (unsigned)received;
-	STATS_COUNT(&datagram->worker->stats, datagrams_received,
-		    (unsigned)received);
 	return (unsigned)received;
 }
 
@@ -291,9 +262,12 @@ int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
 	datagram->paused = false;
 	datagram->connected = peer.length > 0;
 	datagram->unix_peers = identity->family == AF_UNIX;
+	if (identity->protocol == IPPROTO_UDP)
+		socket_set_gro(fd, worker->policy->udp_offload);
 	list_init(&datagram->siblings);
 	event_source_init(&datagram->source, fd, datagram_on_ready);
-	datagram->batch = batch_new(datagram->unix_peers);
+	datagram->batch =
+		batch_new(datagram->unix_peers, worker->policy->udp_offload);
 	if (!datagram->batch)
 		return -ENOMEM;
 	error = reactor_add(&worker->reactor, &datagram->source, EPOLLIN,
@@ -313,7 +287,7 @@ void datagram_close(struct datagram *datagram)
 	if (!datagram->batch)
 		return;
 	STATS_COUNT(&datagram->worker->stats, datagrams_unsent,
-		    datagram->batch->count - datagram->batch->sent);
+		    batch_unsent(datagram->batch));
 	free(datagram->batch);
 	datagram->batch = NULL;
 }

@@ -144,6 +144,16 @@ static int parse_log_connections(void *context, const char *text UNUSED,
 	return 0;
 }
 
+static int parse_udp_offload(void *context, const char *text,
+			     const char **reason)
+{
+	struct options *options = context;
+
+	*reason = "is neither yes nor no";
+	options->udp_offload = strcmp(text, "yes") == 0;
+	return options->udp_offload || strcmp(text, "no") == 0 ? 0 : -EINVAL;
+}
+
 static const struct option_description descriptions[] = {
 	{ 'l', "listen", "ADDRESS", NULL,
 	  "serve this address, may be repeated; without it, and without "
@@ -166,6 +176,10 @@ static const struct option_description descriptions[] = {
 	{ 0, "buffer-limit", "SIZE", "64M",
 	  "hold back at most this much for peers that do not read",
 	  parse_buffer_limit },
+	{ 0, "udp-offload", "yes|no", "yes",
+	  "take datagrams of one peer that come together as one, and send "
+	  "them so",
+	  parse_udp_offload },
 	{ 0, "user", "NAME", NULL,
 	  "become this user when the sockets are bound", parse_user },
 	{ 0, "log-level", "LEVEL", "info",

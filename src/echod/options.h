@@ -33,6 +33,7 @@ struct options {
 	const char *user;      /* NULL: stay who we are */
 	int log_level;
 	bool log_connections;
+	bool udp_offload;
 };
 
 /*

@@ -4,6 +4,7 @@
 #include "echod/packet_info.h"
 
 #include <arpa/inet.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 /*
@@ -18,11 +19,21 @@ static void complete4(struct in_pktinfo *info)
 		info->ipi_spec_dst = info->ipi_addr;
 }
 
+/* The kernel gives an int, and takes 16 bits. */
+static uint16_t segment_in(struct cmsghdr *cmsg)
+{
+	int segment;
+
+	memcpy(&segment, CMSG_DATA(cmsg), sizeof(segment));
+	return (uint16_t)segment;
+}
+
 void packet_info_read(struct msghdr *header, struct packet_info *info)
 {
 	struct cmsghdr *cmsg;
 
 	info->known4 = info->known6 = false;
+	info->segment = 0;
 	for (cmsg = CMSG_FIRSTHDR(header); cmsg;
 	     cmsg = CMSG_NXTHDR(header, cmsg)) {
 		if (cmsg->cmsg_level == IPPROTO_IP &&
@@ -36,41 +47,50 @@ void packet_info_read(struct msghdr *header, struct packet_info *info)
 			memcpy(&info->info6, CMSG_DATA(cmsg),
 			       sizeof(info->info6));
 			info->known6 = true;
+		} else if (cmsg->cmsg_level == IPPROTO_UDP &&
+			   cmsg->cmsg_type == UDP_GRO) {
+			info->segment = segment_in(cmsg);
 		}
 	}
 }
 
-static void control_write(struct msghdr *header, int level, int type,
-			  const void *data, size_t length)
+/* Behind those that are there already. */
+static void control_append(struct msghdr *header, int level, int type,
+			   const void *data, size_t length)
 {
-	struct cmsghdr *cmsg = header->msg_control;
+	struct cmsghdr *cmsg =
+		(void *)((char *)header->msg_control + header->msg_controllen);
 
 	cmsg->cmsg_level = level;
 	cmsg->cmsg_type = type;
 	cmsg->cmsg_len = CMSG_LEN(length);
 	memcpy(CMSG_DATA(cmsg), data, length);
-	header->msg_controllen = CMSG_SPACE(length);
+	header->msg_controllen += CMSG_SPACE(length);
 }
 
 void packet_info_write(struct msghdr *header, const struct packet_info *info)
 {
+	header->msg_controllen = 0;
 	if (info->known4) {
 		struct in_pktinfo reply = {
 			.ipi_spec_dst = info->info4.ipi_spec_dst,
 		};
-		control_write(header, IPPROTO_IP, IP_PKTINFO, &reply,
-			      sizeof(reply));
+		control_append(header, IPPROTO_IP, IP_PKTINFO, &reply,
+			       sizeof(reply));
 	} else if (info->known6) {
 		struct in6_pktinfo reply = info->info6;
 
 		if (!IN6_IS_ADDR_LINKLOCAL(&reply.ipi6_addr))
 			reply.ipi6_ifindex = 0;
-		control_write(header, IPPROTO_IPV6, IPV6_PKTINFO, &reply,
-			      sizeof(reply));
-	} else {
-		header->msg_control = NULL;
-		header->msg_controllen = 0;
+		control_append(header, IPPROTO_IPV6, IPV6_PKTINFO, &reply,
+			       sizeof(reply));
 	}
+}
+
+void packet_info_write_segment(struct msghdr *header, uint16_t segment)
+{
+	control_append(header, IPPROTO_UDP, UDP_SEGMENT, &segment,
+		       sizeof(segment));
 }
 
 static bool is_group4(const struct in_pktinfo *info)

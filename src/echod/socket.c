@@ -8,6 +8,7 @@
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -300,14 +301,18 @@ void socket_prepare(int fd, const struct socket_identity *identity)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	/* Shared with whoever passed the socket, who has no use for blocking.
-	 */
+	/* Shared with who passed the socket, and has no use for blocking. */
 	if (flags >= 0 && !(flags & O_NONBLOCK))
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	if (identity->kind == SOCKET_DATAGRAM)
 		prepare_datagrams(fd, identity);
 	else
 		prepare_stream(fd, identity);
+}
+
+void socket_set_gro(int fd, bool on)
+{
+	set_option(fd, IPPROTO_UDP, UDP_GRO, on);
 }
 
 bool socket_is_tcp(const struct socket_identity *identity)

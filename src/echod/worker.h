@@ -37,6 +37,7 @@ struct worker_policy {
 	size_t hold_limit;	/* bytes that one worker may hold back */
 	uint32_t max_connections;
 	bool log_connections;
+	bool udp_offload;
 	const struct guard *guard;
 	atomic_uint connections; /* open or being accepted, all workers */
 };

@@ -140,7 +140,7 @@ START_TEST(without_a_packet_info_the_kernel_chooses)
 	ck_assert(!info.known4 && !info.known6);
 	ck_assert(!packet_info_is_group(&info));
 	packet_info_write(&header, &info);
-	ck_assert_ptr_null(header.msg_control);
+
 	ck_assert_uint_eq(header.msg_controllen, 0);
 }
 END_TEST
