@@ -52,27 +52,27 @@ static void datagram_screen(struct datagram *datagram, unsigned received)
 {
 	struct datagram_batch *batch = datagram->batch;
 	struct stats *stats = &datagram->worker->stats;
-	unsigned datagrams = 0;
+	unsigned sum = 0;
 
 	for (unsigned i = 0; i < received; i++) {
 		struct msghdr *header = &batch->messages[i].msg_hdr;
-		struct packet_info info;
+		struct packet_info *info = &batch->rooms[i].info;
 		enum counter reason;
-		unsigned count;
+		unsigned datagrams;
 
-		packet_info_read(header, &info);
-		count = batch_datagrams(&batch->messages[i], &info);
-		datagrams += count;
-		if (datagram_refuses(datagram, header, &info, &reason)) {
-			stats_add(stats, reason, count);
+		packet_info_read(header, info);
+		datagrams = batch_datagrams(batch, i);
+		sum += datagrams;
+		if (datagram_refuses(datagram, header, info, &reason)) {
+			stats_add(stats, reason, datagrams);
 			continue;
 		}
 		if (peer_is_unnamed(header))
 			header->msg_namelen = 0;
-		batch_reply(batch, i, &info);
+		batch_reply(batch, i, datagrams);
 	}
 	batch_seal(batch);
-	STATS_COUNT(stats, datagrams_received, datagrams);
+	STATS_COUNT(stats, datagrams_received, sum);
 }
 
 bool datagram_is_stuck(const struct datagram *datagram)

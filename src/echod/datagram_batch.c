@@ -76,112 +76,172 @@ void batch_prepare(struct datagram_batch *batch)
 	}
 	batch->dirty = 0;
 	batch->count = batch->sent = 0;
-	batch->payload_count = 0;
+	memset(batch->latest, 0, sizeof(batch->latest));
 }
 
-unsigned batch_datagrams(const struct mmsghdr *message,
-			 const struct packet_info *info)
-{
-	if (info->segment == 0 || message->msg_len <= info->segment)
-		return 1;
-	return (message->msg_len + info->segment - 1) / info->segment;
-}
-
+/* Peers with ports: there are two lengths, for compilers to make use of. */
 static bool is_same_peer(const struct msghdr *a, const struct msghdr *b)
 {
-	return a->msg_namelen == b->msg_namelen &&
-	       memcmp(a->msg_name, b->msg_name, a->msg_namelen) == 0;
+	if (a->msg_namelen != b->msg_namelen)
+		return false;
+	return a->msg_namelen == sizeof(struct sockaddr_in)
+		       ? memcmp(a->msg_name, b->msg_name,
+				sizeof(struct sockaddr_in)) == 0
+		       : memcmp(a->msg_name, b->msg_name,
+				sizeof(struct sockaddr_in6)) == 0;
 }
 
 /* They were sent to the same address of ours. */
 static bool is_same_local(const struct packet_info *a,
 			  const struct packet_info *b)
 {
-	if (a->known4 != b->known4 || a->known6 != b->known6)
-		return false;
-	if (a->known4)
-		return a->info4.ipi_spec_dst.s_addr ==
-		       b->info4.ipi_spec_dst.s_addr;
-	return !a->known6 ||
-	       (a->info6.ipi6_ifindex == b->info6.ipi6_ifindex &&
-		IN6_ARE_ADDR_EQUAL(&a->info6.ipi6_addr, &b->info6.ipi6_addr));
+	if (a->known4 || b->known4)
+		return a->known4 && b->known4 &&
+		       a->info4.ipi_spec_dst.s_addr ==
+			       b->info4.ipi_spec_dst.s_addr;
+	if (!a->known6 || !b->known6)
+		return a->known6 == b->known6;
+	return a->info6.ipi6_ifindex == b->info6.ipi6_ifindex &&
+	       IN6_ARE_ADDR_EQUAL(&a->info6.ipi6_addr, &b->info6.ipi6_addr);
 }
 
-/* Can these go behind those of the reply before, as one train? */
-static bool may_join(const struct reply_plan *last, const struct msghdr *reply,
-		     const struct reply_plan *plan, const struct msghdr *header)
+/* A message that is to be answered. */
+struct piece {
+	const struct msghdr *header;
+	const struct packet_info *info;
+	unsigned i;
+	unsigned datagrams;
+	unsigned length;  /* of all of them */
+	unsigned segment; /* of each but the last */
+};
+
+static struct piece piece_of(const struct datagram_batch *batch, unsigned i,
+			     unsigned datagrams)
 {
-	bool fits = plan->segment == last->segment ||
-		    (plan->datagrams == 1 && plan->length > 0 &&
-		     plan->length < last->segment);
+	const struct packet_info *info = &batch->rooms[i].info;
+	unsigned length = batch->messages[i].msg_len;
 
-	return fits && !last->closed && last->segment <= JOINED_LENGTH_MAX &&
-	       last->datagrams + plan->datagrams <= TRAIN_SEGMENTS_MAX &&
-	       last->length + plan->length <= TRAIN_LENGTH_MAX &&
-	       is_same_peer(reply, header) &&
-	       is_same_local(&last->info, &plan->info);
-}
-
-static void join(struct reply_plan *last, struct msghdr *reply,
-		 const struct reply_plan *plan)
-{
-	reply->msg_iovlen++;
-	last->datagrams += plan->datagrams;
-	last->length += plan->length;
-	/* A shorter one ends a train. */
-	last->closed = plan->closed || plan->length < last->segment;
-}
-
-static struct reply_plan plan_for(const struct mmsghdr *message,
-				  const struct packet_info *info, bool joins)
-{
-	size_t length = message->msg_len;
-	size_t segment =
-		info->segment > 0 ? MIN(info->segment, length) : length;
-
-	return (struct reply_plan){
-		.info = *info,
-		.datagrams = batch_datagrams(message, info),
+	return (struct piece){
+		.header = &batch->messages[i].msg_hdr,
+		.info = info,
+		.i = i,
+		.datagrams = datagrams,
 		.length = length,
-		.segment = segment,
-		.closed = !joins || segment == 0 || length % segment != 0,
+		.segment = datagrams > 1 ? info->segment : length,
 	};
 }
 
-void batch_reply(struct datagram_batch *batch, unsigned i,
-		 const struct packet_info *info)
+/* A shorter one ends a train; the kernel would send none for an empty one. */
+static bool piece_is_last(const struct piece *piece, unsigned segment)
 {
-	const struct msghdr *header = &batch->messages[i].msg_hdr;
-	struct reply_plan plan =
-		plan_for(&batch->messages[i], info, batch->joins);
-	struct iovec *payload = &batch->payloads[batch->payload_count++];
-	unsigned last = batch->count - 1;
+	return piece->length == 0 ||
+	       piece->length != piece->datagrams * segment;
+}
 
-	*payload = (struct iovec){ header->msg_iov->iov_base, plan.length };
-	if (batch->count > 0 &&
-	    may_join(&batch->plans[last], &batch->replies[last].msg_hdr, &plan,
-		     header)) {
-		join(&batch->plans[last], &batch->replies[last].msg_hdr, &plan);
+/* Can it go behind those of an earlier reply, as one train? */
+static bool may_join(const struct reply_plan *train, const struct piece *piece)
+{
+	bool fits = piece->segment == train->segment ||
+		    (piece->datagrams == 1 && piece->length > 0 &&
+		     piece->length < train->segment);
+
+	return fits && !train->closed && train->segment <= JOINED_LENGTH_MAX &&
+	       train->datagrams + piece->datagrams <= TRAIN_SEGMENTS_MAX &&
+	       train->length + piece->length <= TRAIN_LENGTH_MAX &&
+	       is_same_peer(train->header, piece->header) &&
+	       is_same_local(train->info, piece->info);
+}
+
+static void join(struct datagram_batch *batch, struct reply_plan *train,
+		 const struct piece *piece)
+{
+	batch->next[train->last] = piece->i;
+	train->last = piece->i;
+	train->messages++;
+	train->datagrams += piece->datagrams;
+	train->length += piece->length;
+	train->closed = piece_is_last(piece, train->segment);
+}
+
+static struct reply_plan *begin(struct datagram_batch *batch,
+				const struct piece *piece)
+{
+	struct reply_plan *plan = &batch->plans[batch->count++];
+
+	plan->header = piece->header;
+	plan->info = piece->info;
+	plan->first = plan->last = piece->i;
+	plan->messages = 1;
+	plan->datagrams = piece->datagrams;
+	plan->length = piece->length;
+	plan->segment = piece->segment;
+	plan->closed = piece_is_last(piece, piece->segment);
+	plan->one_by_one = false;
+	return plan;
+}
+
+/*
+ * Where the latest reply to this peer is noted, unless it is one to another
+ * peer of the same bucket: nothing joins then, which costs little.  The ports
+ * stand at the same place in sockaddr_in and sockaddr_in6.
+ */
+static unsigned bucket_of(const struct msghdr *header)
+{
+	const struct sockaddr_in *in = header->msg_name;
+	const struct sockaddr_in6 *in6 = header->msg_name;
+	uint32_t host = in->sin_addr.s_addr;
+
+	if (in->sin_family == AF_INET6)
+		host = in6->sin6_addr.s6_addr32[3];
+	return (host ^ in->sin_port) * UINT32_C(2654435769) /
+	       (UINT32_MAX / PEER_BUCKETS + 1);
+}
+
+void batch_reply(struct datagram_batch *batch, unsigned i, unsigned datagrams)
+{
+	struct piece piece = piece_of(batch, i, datagrams);
+	struct reply_plan *none = NULL, **latest = &none;
+
+	if (batch->joins && piece.header->msg_namelen > 0)
+		latest = &batch->latest[bucket_of(piece.header)];
+	if (*latest && may_join(*latest, &piece)) {
+		join(batch, *latest, &piece);
 		return;
 	}
-	batch->replies[batch->count].msg_hdr = (struct msghdr){
-		.msg_name = header->msg_name,
-		.msg_namelen = header->msg_namelen,
-		.msg_iov = payload,
-		.msg_iovlen = 1,
-		.msg_control = header->msg_control,
-	};
-	batch->plans[batch->count++] = plan;
+	*latest = begin(batch, &piece);
+}
+
+/* Point a reply at all the bytes that it is made of. */
+static struct iovec *lay_out_payloads(const struct datagram_batch *batch,
+				      const struct reply_plan *plan,
+				      struct iovec *payload)
+{
+	unsigned i = plan->first;
+
+	for (unsigned n = 0; n < plan->messages; n++) {
+		*payload++ = (struct iovec){
+			batch->rooms[i].payload.iov_base,
+			batch->messages[i].msg_len,
+		};
+		i = batch->next[i];
+	}
+	return payload;
 }
 
 void batch_seal(struct datagram_batch *batch)
 {
-	for (unsigned i = 0; i < batch->count; i++) {
-		struct msghdr *header = &batch->replies[i].msg_hdr;
-		struct reply_plan *plan = &batch->plans[i];
+	struct iovec *payload = batch->payloads;
 
-		packet_info_write(header, &plan->info);
-		plan->plain_controls = header->msg_controllen;
+	for (unsigned i = 0; i < batch->count; i++) {
+		struct reply_plan *plan = &batch->plans[i];
+		struct msghdr *header = &batch->replies[i].msg_hdr;
+
+		*header = *plan->header;
+		header->msg_iov = payload;
+		header->msg_iovlen = plan->messages;
+		payload = lay_out_payloads(batch, plan, payload);
+		packet_info_write(header, plan->info);
+		plan->plain_controls = (unsigned)header->msg_controllen;
 		if (plan->datagrams > 1)
 			packet_info_write_segment(header,
 						  (uint16_t)plan->segment);

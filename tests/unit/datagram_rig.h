@@ -7,12 +7,10 @@
 #define ECHOD_TESTS_UNIT_DATAGRAM_RIG_H
 
 #include "echod/datagram.h"
+#include "echod/datagram_batch.h"
 #include "unit/rig.h"
 
 #include <stddef.h>
-
-/* As in datagram.c. */
-#define BATCH_MAX 32
 
 /* The longest datagram that a client here sends. */
 #define ASKED_MAX (256 * 1024 + 1)

@@ -22,6 +22,7 @@ echod_unit_tests = \
 	tests/unit/check_crew \
 	tests/unit/check_crew_making \
 	tests/unit/check_datagram \
+	tests/unit/check_datagram_batch \
 	tests/unit/check_datagram_receive \
 	tests/unit/check_datagram_send \
 	tests/unit/check_datagram_unix \
@@ -122,6 +123,11 @@ tests_unit_check_connection_SOURCES = \
 	tests/unit/connection_peek.c \
 	tests/unit/connection_random.c \
 	tests/unit/connection_unix.c
+
+tests_unit_check_datagram_batch_SOURCES = \
+	tests/unit/check_datagram_batch.c tests/unit/datagram_batch.h \
+	tests/unit/datagram_batch_fixture.c \
+	tests/unit/datagram_batch_train.c
 
 tests_unit_check_kernel_SOURCES = \
 	tests/unit/check_kernel.c tests/unit/kernel.h \
