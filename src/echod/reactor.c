@@ -8,9 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What one epoll_wait(2) brings; the rest waits in the kernel for the next. */
-#define EVENTS_PER_POLL 256
-
 int reactor_init(struct reactor *reactor)
 {
 	reactor->stopping = false;
@@ -172,7 +169,7 @@ static uint32_t events_to_act_on(uint32_t events)
 
 int reactor_poll(struct reactor *reactor)
 {
-	struct epoll_event events[EVENTS_PER_POLL];
+	struct epoll_event *events = reactor->events;
 	int count = epoll_wait(reactor->epoll_fd, events, EVENTS_PER_POLL,
 			       reactor_timeout(reactor));
 

@@ -30,12 +30,17 @@ struct reactor_timer;
 typedef void event_handler(struct event_source *source);
 typedef void timer_handler(struct reactor_timer *timer);
 
+/* What one epoll_wait(2) brings; the rest waits in the kernel for the next. */
+#define EVENTS_PER_POLL 256
+
 struct reactor {
 	int epoll_fd;
 	bool stopping;
 	uint64_t now; /* CLOCK_MONOTONIC in µs, read once a loop */
 	struct list_node ready;
 	struct list_node timers;
+	/* Here, not on the stack, where hardening would clear it each time. */
+	struct epoll_event events[EVENTS_PER_POLL];
 };
 
 /* Embedded in its owner; unregistered while `reactor` is NULL. */
