@@ -38,6 +38,7 @@ libechod_a_SOURCES = \
 	src/echod/log.c src/echod/log.h \
 	src/echod/log_entry.h \
 	src/echod/log_ring.c src/echod/log_ring.h \
+	src/echod/offload.c src/echod/offload.h \
 	src/echod/options.c src/echod/options.h \
 	src/echod/packet_info.c src/echod/packet_info.h \
 	src/echod/privilege.c src/echod/privilege.h \

@@ -5,6 +5,7 @@
 
 #include "echod/datagram_batch.h"
 #include "echod/guard.h"
+#include "echod/offload.h"
 #include "echod/packet_info.h"
 
 #include <errno.h>
@@ -194,6 +195,13 @@ static int datagram_reply(struct datagram *datagram)
 	return error;
 }
 
+/* Trains that are not wanted end when the last that waits has been taken. */
+static void datagram_end_offload(struct datagram *datagram)
+{
+	if (datagram->offload_ends)
+		datagram->offload_ends = !offload_end(datagram->source.fd);
+}
+
 /*
  * Fill the batch: how many messages, 0 if none.  Fewer than fit means that the
  * queue is empty; an error, too, but one that concerns no datagram (an ICMP
@@ -207,8 +215,10 @@ static unsigned datagram_receive(struct datagram *datagram)
 	batch_prepare(batch);
 	received = recvmmsg(datagram->source.fd, batch->messages, batch->size,
 			    MSG_DONTWAIT, NULL);
-	if (received < (int)batch->size && (received >= 0 || errno == EAGAIN))
+	if (received < (int)batch->size && (received >= 0 || errno == EAGAIN)) {
 		event_source_consume(&datagram->source, EPOLLIN);
+		datagram_end_offload(datagram);
+	}
 	if (received <= 0)
 		return 0;
 	batch->dirty = (unsigned)received;
@@ -254,6 +264,8 @@ static void datagram_on_ready(struct event_source *source)
 int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
 		  const struct socket_identity *identity)
 {
+	bool udp = identity->protocol == IPPROTO_UDP;
+	bool trains = udp && worker->policy->udp_offload;
 	struct address peer;
 	int error;
 
@@ -262,12 +274,13 @@ int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
 	datagram->paused = false;
 	datagram->connected = peer.length > 0;
 	datagram->unix_peers = identity->family == AF_UNIX;
-	if (identity->protocol == IPPROTO_UDP)
-		socket_set_gro(fd, worker->policy->udp_offload);
+	datagram->offload_ends = udp && !trains;
 	list_init(&datagram->siblings);
 	event_source_init(&datagram->source, fd, datagram_on_ready);
-	datagram->batch =
-		batch_new(datagram->unix_peers, worker->policy->udp_offload);
+	if (trains)
+		offload_begin(fd);
+	datagram_end_offload(datagram);
+	datagram->batch = batch_new(datagram->unix_peers, trains);
 	if (!datagram->batch)
 		return -ENOMEM;
 	error = reactor_add(&worker->reactor, &datagram->source, EPOLLIN,

@@ -24,8 +24,9 @@ struct datagram {
 	struct worker *worker;
 	struct datagram_batch *batch; /* allocated */
 	bool paused;
-	bool connected;	 /* peers without a name can be answered */
-	bool unix_peers; /* a full peer is that peer's affair */
+	bool connected;	   /* peers without a name can be answered */
+	bool unix_peers;   /* a full peer is that peer's affair */
+	bool offload_ends; /* as soon as nothing waits to be received */
 };
 
 /*

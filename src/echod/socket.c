@@ -288,6 +288,8 @@ static void prepare_datagrams(int fd, const struct socket_identity *identity)
 		set_option(fd, SOL_SOCKET, SO_PASSCRED, 0);
 		return;
 	}
+	if (identity->protocol == IPPROTO_UDP)
+		set_option(fd, IPPROTO_UDP, UDP_SEGMENT, 0);
 	prepare_ipv4_datagrams(fd);
 	if (identity->family == AF_INET)
 		return;
@@ -308,11 +310,6 @@ void socket_prepare(int fd, const struct socket_identity *identity)
 		prepare_datagrams(fd, identity);
 	else
 		prepare_stream(fd, identity);
-}
-
-void socket_set_gro(int fd, bool on)
-{
-	set_option(fd, IPPROTO_UDP, UDP_GRO, on);
 }
 
 bool socket_is_tcp(const struct socket_identity *identity)

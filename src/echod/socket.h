@@ -57,12 +57,6 @@ void socket_prepare(int fd, const struct socket_identity *identity);
  */
 void socket_prepare_accepted(int fd, bool records);
 
-/*
- * Receive datagrams that arrive together as one train (udp(7)), or not: of
- * passed sockets somebody may have wanted it before.
- */
-void socket_set_gro(int fd, bool on);
-
 /* "tcp", "udp", "unix-seqpacket", "vsock", ... for logs. */
 const char *socket_scheme(const struct socket_identity *identity);
 

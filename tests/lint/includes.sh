@@ -21,6 +21,7 @@ echod/reactor
 echod/idle
 echod/socket
 echod/packet_info
+echod/offload
 echod/service
 echod/report
 echod/privilege

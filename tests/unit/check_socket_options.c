@@ -16,6 +16,7 @@
 #include <linux/in6.h> /* IPV6_MULTICAST_ALL */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -71,6 +72,7 @@ static const struct option udp4_options[] = {
 	OPTION(IPPROTO_IP, IP_PKTINFO, 0, 1),
 	OPTION(IPPROTO_IP, IP_MULTICAST_ALL, 1, 0),
 	OPTION(IPPROTO_IP, IP_RECVERR, 1, 0),
+	OPTION(IPPROTO_UDP, UDP_SEGMENT, 100, 0),
 	OPTION(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_PMTUDISC_OMIT),
 	OPTION(SOL_SOCKET, SO_TIMESTAMP, 1, 0),
 };

@@ -14,7 +14,8 @@ TCase *kernel_exclusive_case(void);  /* one listener, several waiters */
 TCase *kernel_tcp_end_case(void);    /* FIN, RST, and what is delivered */
 TCase *kernel_tcp_queue_case(void);  /* what is counted, and peeked at */
 TCase *kernel_tcp_listen_case(void); /* accepting, and what is inherited */
-TCase *kernel_datagram_case(void);   /* batches, errors, limits */
+TCase *kernel_datagram_case(void);
+TCase *kernel_train_case(void);	     /* many datagrams in one message */
 TCase *kernel_address_case(void);    /* who asked whom, groups, spoofing */
 TCase *kernel_unix_case(void);	     /* records, ends, full queues */
 TCase *kernel_descriptor_case(void); /* descriptors passed (SCM_RIGHTS) */

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -233,55 +232,6 @@ START_TEST(meminfo_counts_what_a_full_receive_queue_lost)
 }
 END_TEST
 
-/* Send one train of three datagrams: "aaaa", "bbbb", "cc". */
-static void send_train(int fd)
-{
-	fd_set_option(fd, IPPROTO_UDP, UDP_SEGMENT, 4);
-	send_text(fd, "aaaabbbbcc");
-}
-
-START_TEST(a_train_sent_by_udp_segment_arrives_as_datagrams)
-{
-	int fds[2];
-
-	udp_pair(fds);
-	send_train(fds[0]);
-	expect_text(fds[1], "aaaa");
-	expect_text(fds[1], "bbbb");
-	expect_text(fds[1], "cc");
-}
-END_TEST
-
-/* Room for one number from the kernel. */
-union control {
-	struct cmsghdr header;
-	char bytes[CMSG_SPACE(sizeof(int))];
-};
-
-START_TEST(a_train_arrives_whole_with_udp_gro_and_tells_its_segment_size)
-{
-	union control control;
-	char buffer[64] = "";
-	struct iovec vector = { buffer, sizeof(buffer) };
-	struct msghdr message = { .msg_iov = &vector,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	int fds[2], segment;
-
-	udp_pair(fds);
-	fd_set_option(fds[1], IPPROTO_UDP, UDP_GRO, 1);
-	send_train(fds[0]);
-	await_readable(fds[1]);
-	ck_assert_int_eq(recvmsg(fds[1], &message, 0), 10);
-	ck_assert_str_eq(buffer, "aaaabbbbcc");
-	ck_assert_int_eq(control.header.cmsg_level, IPPROTO_UDP);
-	ck_assert_int_eq(control.header.cmsg_type, UDP_GRO);
-	memcpy(&segment, CMSG_DATA(&control.header), sizeof(segment));
-	ck_assert_int_eq(segment, 4);
-}
-END_TEST
-
 TCase *kernel_datagram_case(void)
 {
 	TCase *part = tcase_create("datagram");
@@ -304,9 +254,5 @@ TCase *kernel_datagram_case(void)
 		with_recverr_one_peers_icmp_error_fails_a_send_to_another);
 	tcase_add_test(part, without_recverr_icmp_errors_are_never_seen);
 	tcase_add_test(part, meminfo_counts_what_a_full_receive_queue_lost);
-	tcase_add_test(part, a_train_sent_by_udp_segment_arrives_as_datagrams);
-	tcase_add_test(
-		part,
-		a_train_arrives_whole_with_udp_gro_and_tells_its_segment_size);
 	return part;
 }

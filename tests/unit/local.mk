@@ -25,6 +25,7 @@ echod_unit_tests = \
 	tests/unit/check_datagram_batch \
 	tests/unit/check_datagram_receive \
 	tests/unit/check_datagram_send \
+	tests/unit/check_datagram_train \
 	tests/unit/check_datagram_unix \
 	tests/unit/check_datagram_wire \
 	tests/unit/check_drain \
@@ -129,6 +130,11 @@ tests_unit_check_datagram_batch_SOURCES = \
 	tests/unit/datagram_batch_fixture.c \
 	tests/unit/datagram_batch_train.c
 
+tests_unit_check_datagram_train_SOURCES = \
+	tests/unit/check_datagram_train.c tests/unit/datagram_train.h \
+	tests/unit/datagram_train_failure.c \
+	tests/unit/datagram_train_fixture.c
+
 tests_unit_check_kernel_SOURCES = \
 	tests/unit/check_kernel.c tests/unit/kernel.h \
 	tests/unit/kernel_address.c \
@@ -140,6 +146,7 @@ tests_unit_check_kernel_SOURCES = \
 	tests/unit/kernel_tcp_end.c \
 	tests/unit/kernel_tcp_listen.c \
 	tests/unit/kernel_tcp_queue.c \
+	tests/unit/kernel_train.c \
 	tests/unit/kernel_unix.c \
 	tests/unit/kernel_urgent.c
 
@@ -181,6 +188,8 @@ tests_unit_check_datagram_receive_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=malloc -Wl,--wrap=recvmmsg
 tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=recvmmsg -Wl,--wrap=sendmmsg
+tests_unit_check_datagram_train_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmmsg \
+	-Wl,--wrap=sendmmsg -Wl,--wrap=sendmsg
 tests_unit_check_export_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_histogram_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_intake_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind
