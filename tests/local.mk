@@ -22,6 +22,7 @@ echod_functional_tests = \
 	tests/functional/test_activation.py \
 	tests/functional/test_addresses.py \
 	tests/functional/test_datagram.py \
+	tests/functional/test_datagram_train.py \
 	tests/functional/test_limits.py \
 	tests/functional/test_log.py \
 	tests/functional/test_memory.py \
