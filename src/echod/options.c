@@ -149,7 +149,7 @@ static int parse_udp_offload(void *context, const char *text,
 {
 	struct options *options = context;
 
-	*reason = "is neither yes nor no";
+	*reason = "is neither 'yes' nor 'no'";
 	options->udp_offload = strcmp(text, "yes") == 0;
 	return options->udp_offload || strcmp(text, "no") == 0 ? 0 : -EINVAL;
 }

@@ -88,6 +88,7 @@ START_TEST(without_arguments_there_are_defaults)
 	ck_assert_ptr_null(options.user);
 	ck_assert_int_eq(options.log_level, LOG_INFO);
 	ck_assert(!options.log_connections);
+	ck_assert(options.udp_offload);
 }
 END_TEST
 
@@ -177,6 +178,19 @@ START_TEST(log_connections_is_read)
 {
 	expect_run("--log-connections");
 	ck_assert(options.log_connections);
+}
+END_TEST
+
+START_TEST(udp_offload_is_read)
+{
+	expect_run("--udp-offload=no");
+	ck_assert(!options.udp_offload);
+	expect_run("--udp-offload|yes");
+	ck_assert(options.udp_offload);
+	expect_run("--udp-offload=no|--udp-offload=yes");
+	ck_assert(options.udp_offload);
+	expect_run("--udp-offload=yes|--udp-offload=no");
+	ck_assert(!options.udp_offload);
 }
 END_TEST
 
@@ -308,6 +322,7 @@ static Suite *make_suite(void)
 	tcase_add_test(value, user_is_read);
 	tcase_add_test(value, log_level_is_read);
 	tcase_add_test(value, log_connections_is_read);
+	tcase_add_test(value, udp_offload_is_read);
 	suite_add_tcase(suite, value);
 	tcase_add_checked_fixture(listen, NULL, teardown);
 	tcase_add_test(listen, addresses_are_read_in_order);

@@ -19,6 +19,7 @@
 #define WORKERS	      " is neither a number from 1 to 1024 nor 'auto'" SEE
 #define CONNECTIONS   " is neither a number above 0 nor 'auto'" SEE
 #define STRAY	      " (addresses are given as --listen=ADDRESS)"
+#define OFFLOAD	      " is neither 'yes' nor 'no'" SEE
 #define LEVEL	      " is not a level (err, warning, notice, info or debug)"
 
 static struct options options;
@@ -85,6 +86,11 @@ static const struct {
 	{ { "--exit-idle-time=" }, "--exit-idle-time=''" DURATION },
 	{ { "--buffer-limit=much" }, "--buffer-limit='much'" SIZE },
 	{ { "--buffer-limit=-1" }, "--buffer-limit='-1'" SIZE },
+	{ { "--udp-offload" },
+	  "option --udp-offload needs an argument: --udp-offload=yes|no" SEE },
+	{ { "--udp-offload=" }, "--udp-offload=''" OFFLOAD },
+	{ { "--udp-offload=maybe" }, "--udp-offload='maybe'" OFFLOAD },
+	{ { "--udp-offload=Yes" }, "--udp-offload='Yes'" OFFLOAD },
 	{ { "--user=" }, "--user='' is not a user name" SEE },
 	{ { "--log-level=loud" }, "--log-level='loud'" LEVEL },
 	{ { "--log-level=6" }, "--log-level='6'" LEVEL },

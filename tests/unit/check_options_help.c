@@ -121,6 +121,7 @@ START_TEST(help_has_all_options)
 		" drain-timeout DURATION",
 		" exit-idle-time DURATION",
 		" buffer-limit SIZE",
+		" udp-offload yes|no",
 		" user NAME",
 		" log-level LEVEL",
 		" log-connections ",
@@ -192,6 +193,7 @@ static void expect_equal(const struct options *a, const struct options *b)
 	ck_assert(a->buffer_limit == b->buffer_limit);
 	ck_assert_int_eq(a->log_level, b->log_level);
 	ck_assert(a->log_connections == b->log_connections);
+	ck_assert(a->udp_offload == b->udp_offload);
 }
 
 START_TEST(defaults_are_those_that_help_says)
@@ -215,7 +217,7 @@ START_TEST(defaults_are_those_that_help_says)
 				 OPTION_RUN);
 		expect_equal(&options, &defaults);
 	}
-	ck_assert_int_eq(fallbacks, 7);
+	ck_assert_int_eq(fallbacks, 8);
 }
 END_TEST
 
