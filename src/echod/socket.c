@@ -3,12 +3,11 @@
 
 #include "echod/socket.h"
 
+#include "echod/socket_option.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
-#include <netinet/tcp.h>
-#include <netinet/udp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,12 +17,6 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
-#ifndef SO_BUF_LOCK /* Linux 5.14 */
-#define SO_BUF_LOCK 72
-#endif
-#ifndef SOCK_RCVBUF_LOCK
-#define SOCK_RCVBUF_LOCK 2
-#endif
 #ifndef IPPROTO_UDPLITE
 #define IPPROTO_UDPLITE 136
 #endif
@@ -32,57 +25,9 @@
 #define ADDRESS_CAPACITY                                                       \
 	(sizeof(struct address) - offsetof(struct address, any))
 
-/*
- * A peer that does not read then pins at most this much unsent data in the
- * kernel (and what is in flight), instead of the 3 to 4 MB of the default.
- */
-#define NOTSENT_LOWAT (128 * 1024)
-
-/*
- * A peer that vanished is found out after 10 min of silence and 8 probes 30 s
- * apart.  Not sooner: people measure idle timeouts of firewalls and NATs
- * against an echo service, and a keepalive would refresh what they measure.
- */
-#define KEEPALIVE_IDLE_SEC     600
-#define KEEPALIVE_INTERVAL_SEC 30
-#define KEEPALIVE_PROBES       8
-
-/*
- * Unacknowledged data, or a window kept at zero, for this long ends it.  Not
- * shorter than the probes take: it would overrule them (tcp(7)), and one lost
- * probe would end a connection that is merely idle.
- */
-#define USER_TIMEOUT_MSEC                                                      \
-	((KEEPALIVE_IDLE_SEC + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL_SEC) *    \
-	 1000)
-
-/*
- * Room for a burst of the largest datagrams while echod is busy; the kernel
- * grants at most net.core.rmem_max, a .socket unit's ReceiveBuffer= more.
- */
-#define RECEIVE_BUFFER (4 * 1024 * 1024)
-
-/* Where TCP starts from, of which the kernel makes net.ipv4.tcp_rmem[1]. */
-#define TCP_RECEIVE_BUFFER (64 * 1024)
-
 static int protocol_of(enum transport transport)
 {
 	return transport == TRANSPORT_MPTCP ? IPPROTO_MPTCP : 0;
-}
-
-/* An option that this kernel or family may lack. */
-static void set_option(int fd, int level, int name, int value)
-{
-	(void)setsockopt(fd, level, name, &value, sizeof(value));
-}
-
-static int get_option(int fd, int level, int name, int fallback)
-{
-	socklen_t length = sizeof(fallback);
-	int value;
-
-	return getsockopt(fd, level, name, &value, &length) < 0 ? fallback
-								: value;
 }
 
 /* A Unix socket's file outlives its socket; nobody answers there then. */
@@ -224,92 +169,6 @@ int socket_identify(int fd, struct socket_identity *identity,
 	identity->type = get_option(fd, SOL_SOCKET, SO_TYPE, -1);
 	identity->protocol = get_option(fd, SOL_SOCKET, SO_PROTOCOL, 0);
 	return socket_kind(fd, identity, reason);
-}
-
-/*
- * ReceiveBuffer= of a unit is for its datagram sockets, but reaches all of
- * them.  From a listener it would be inherited, and end TCP's own tuning.
- */
-static void unlock_receive_buffer(int fd)
-{
-	int locks = get_option(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
-
-	if (!(locks & SOCK_RCVBUF_LOCK))
-		return;
-	set_option(fd, SOL_SOCKET, SO_RCVBUF, TCP_RECEIVE_BUFFER);
-	set_option(fd, SOL_SOCKET, SO_BUF_LOCK, locks & ~SOCK_RCVBUF_LOCK);
-}
-
-void socket_prepare_accepted(int fd, bool records)
-{
-	/* Urgent bytes stay in the stream, at their place: Unix and MPTCP. */
-	set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
-	/* MPTCP, whose listener also accepts plain TCP. */
-	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MSEC);
-	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT);
-	/* Tells an empty record from the end: see stream.c. */
-	set_option(fd, SOL_SOCKET, SO_PASSCRED, records);
-}
-
-static void prepare_stream(int fd, const struct socket_identity *identity)
-{
-	socket_prepare_accepted(fd, identity->type == SOCK_SEQPACKET);
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	if (identity->family != AF_INET && identity->family != AF_INET6)
-		return;
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SEC);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	/* A connection that says nothing is one that can be measured, too. */
-	if (identity->kind == SOCKET_LISTENER)
-		set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
-	unlock_receive_buffer(fd);
-}
-
-/* Also for IPv6 sockets, which receive IPv4 too unless they are IPv6-only. */
-static void prepare_ipv4_datagrams(int fd)
-{
-	set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-	set_option(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
-	/* With it an ICMP error from one peer would fail a send to another. */
-	set_option(fd, IPPROTO_IP, IP_RECVERR, 0);
-	/* A forged "fragmentation needed" must not shrink what is sent. */
-	set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
-}
-
-static void prepare_datagrams(int fd, const struct socket_identity *identity)
-{
-	/* Unless somebody chose a size, who may exceed the maximum. */
-	if (!(get_option(fd, SOL_SOCKET, SO_BUF_LOCK, 0) & SOCK_RCVBUF_LOCK))
-		set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
-	set_option(fd, SOL_SOCKET, SO_TIMESTAMP, 0);
-	if (identity->family != AF_INET && identity->family != AF_INET6) {
-		set_option(fd, SOL_SOCKET, SO_PASSCRED, 0);
-		return;
-	}
-	if (identity->protocol == IPPROTO_UDP)
-		set_option(fd, IPPROTO_UDP, UDP_SEGMENT, 0);
-	prepare_ipv4_datagrams(fd);
-	if (identity->family == AF_INET)
-		return;
-	set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-	set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
-	set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
-	set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
-}
-
-void socket_prepare(int fd, const struct socket_identity *identity)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	/* Shared with who passed the socket, and has no use for blocking. */
-	if (flags >= 0 && !(flags & O_NONBLOCK))
-		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	if (identity->kind == SOCKET_DATAGRAM)
-		prepare_datagrams(fd, identity);
-	else
-		prepare_stream(fd, identity);
 }
 
 bool socket_is_tcp(const struct socket_identity *identity)
