@@ -48,6 +48,7 @@ libechod_a_SOURCES = \
 	src/echod/service.c src/echod/service.h \
 	src/echod/socket.c src/echod/socket.h \
 	src/echod/socket_option.c src/echod/socket_option.h \
+	src/echod/spin.h \
 	src/echod/stats.c src/echod/stats.h \
 	src/echod/stream.c src/echod/stream.h \
 	src/echod/worker.c src/echod/worker.h

@@ -21,6 +21,7 @@ echoping_fuzz_tests = \
 echod_functional_tests = \
 	tests/functional/test_activation.py \
 	tests/functional/test_addresses.py \
+	tests/functional/test_busy_poll.py \
 	tests/functional/test_datagram.py \
 	tests/functional/test_datagram_train.py \
 	tests/functional/test_limits.py \

@@ -76,6 +76,7 @@ void crew_set_policy(struct crew *crew, const struct options *options,
 
 	crew->policy.idle_timeout = options->idle_timeout;
 	crew->policy.drain_timeout = options->drain_timeout;
+	crew->policy.busy_poll = options->busy_poll;
 	crew->policy.hold_limit = options->buffer_limit / count;
 	crew->policy.max_connections =
 		choose_max_connections(options->max_connections, possible);

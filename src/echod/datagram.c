@@ -283,6 +283,7 @@ int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
 	datagram->batch = batch_new(datagram->unix_peers, trains);
 	if (!datagram->batch)
 		return -ENOMEM;
+	socket_set_busy_poll(fd, worker->policy->busy_poll);
 	error = reactor_add(&worker->reactor, &datagram->source, EPOLLIN,
 			    EPOLLIN);
 	if (error < 0) {

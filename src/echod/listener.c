@@ -135,6 +135,7 @@ int listener_open(struct listener *listener, struct worker *worker, int fd,
 	list_init(&listener->waiter.link);
 	list_init(&listener->siblings);
 	event_source_init(&listener->source, fd, listener_on_ready);
+	socket_set_busy_poll(fd, worker->policy->busy_poll);
 	error = reactor_add(&worker->reactor, &listener->source,
 			    EPOLLIN | (shared ? EPOLLEXCLUSIVE : 0), EPOLLIN);
 	if (error < 0)

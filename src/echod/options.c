@@ -102,6 +102,12 @@ static int parse_drain_timeout(void *context, const char *text,
 	return parse_duration(text, &options->drain_timeout, reason);
 }
 
+static int parse_busy_poll(void *context, const char *text, const char **reason)
+{
+	struct options *options = context;
+	return parse_duration(text, &options->busy_poll, reason);
+}
+
 static int parse_exit_idle_time(void *context, const char *text,
 				const char **reason)
 {
@@ -173,6 +179,9 @@ static const struct option_description descriptions[] = {
 	{ 0, "exit-idle-time", "DURATION", "infinity",
 	  "exit when there was nothing to do for this long, at least 5s",
 	  parse_exit_idle_time },
+	{ 0, "busy-poll", "DURATION", "0",
+	  "spin for this long before blocking, while that is of use",
+	  parse_busy_poll },
 	{ 0, "buffer-limit", "SIZE", "64M",
 	  "hold back at most this much for peers that do not read",
 	  parse_buffer_limit },

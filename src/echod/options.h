@@ -29,6 +29,7 @@ struct options {
 	uint64_t idle_timeout; /* µs, as all durations; USEC_INFINITY: off */
 	uint64_t drain_timeout;
 	uint64_t exit_idle_time;
+	uint64_t busy_poll;    /* 0: off */
 	uint64_t buffer_limit; /* bytes */
 	const char *user;      /* NULL: stay who we are */
 	int log_level;

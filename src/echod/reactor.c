@@ -5,13 +5,28 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef EPIOCSPARAMS /* Linux 6.9 */
+struct epoll_params {
+	uint32_t busy_poll_usecs;
+	uint16_t busy_poll_budget;
+	uint8_t prefer_busy_poll;
+	uint8_t __pad;
+};
+#define EPIOCSPARAMS _IOW(0x8A, 0x01, struct epoll_params)
+#endif
+
+/* Packets that the kernel takes from a device at one go: its own default. */
+#define BUSY_POLL_BUDGET 8
 
 int reactor_init(struct reactor *reactor)
 {
 	reactor->stopping = false;
 	reactor->now = reactor_clock();
+	reactor->spin = (struct spin){ 0 };
 	list_init(&reactor->ready);
 	list_init(&reactor->timers);
 	reactor->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -23,6 +38,19 @@ void reactor_deinit(struct reactor *reactor)
 	if (reactor->epoll_fd >= 0)
 		close(reactor->epoll_fd);
 	reactor->epoll_fd = -1;
+}
+
+void reactor_set_busy_poll(struct reactor *reactor, uint64_t usec)
+{
+	struct epoll_params params = {
+		.busy_poll_usecs = (uint32_t)MIN(usec, (uint64_t)INT_MAX),
+		.busy_poll_budget = BUSY_POLL_BUDGET,
+		.prefer_busy_poll = usec > 0,
+	};
+
+	reactor->spin.span = usec;
+	/* An older kernel has none of that; then only we spin. */
+	(void)ioctl(reactor->epoll_fd, EPIOCSPARAMS, &params);
 }
 
 uint64_t reactor_clock(void)
@@ -167,19 +195,46 @@ static uint32_t events_to_act_on(uint32_t events)
 	return events;
 }
 
+static int look(struct reactor *reactor, int timeout)
+{
+	return epoll_wait(reactor->epoll_fd, reactor->events, EVENTS_PER_POLL,
+			  timeout);
+}
+
+/* Look again and again, up to a timer's expiry: see spin.h. */
+static int reactor_spin(struct reactor *reactor)
+{
+	uint64_t start = reactor_clock(), now = start;
+	uint64_t end = usec_add(start, spin_budget(&reactor->spin));
+	int timeout = reactor_timeout(reactor), count = 0;
+
+	if (timeout > 0)
+		end = MIN(end, start + (uint64_t)timeout * USEC_PER_MSEC);
+	while (count == 0 && now < end) {
+		count = look(reactor, 0);
+		now = reactor_clock();
+	}
+	reactor->now = now;
+	if (count == 0)
+		count = look(reactor, reactor_timeout(reactor));
+	spin_learn(&reactor->spin, reactor_clock() - start);
+	return count;
+}
+
 int reactor_poll(struct reactor *reactor)
 {
 	struct epoll_event *events = reactor->events;
-	int count = epoll_wait(reactor->epoll_fd, events, EVENTS_PER_POLL,
-			       reactor_timeout(reactor));
+	int timeout = reactor_timeout(reactor);
+	int count = timeout == 0 || reactor->spin.span == 0
+			    ? look(reactor, timeout)
+			    : reactor_spin(reactor);
 
 	/*
 	 * Also after SIGSTOP and SIGCONT: see signal(7).  What came in the
 	 * meantime is to be seen before timers find that it is late.
 	 */
 	if (count < 0 && errno == EINTR)
-		count = epoll_wait(reactor->epoll_fd, events, EVENTS_PER_POLL,
-				   0);
+		count = look(reactor, 0);
 	if (count < 0 && errno != EINTR)
 		return -errno;
 	reactor->now = reactor_clock();

@@ -19,6 +19,7 @@
 
 #include "common/list.h"
 #include "common/macros.h"
+#include "echod/spin.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,6 +38,7 @@ struct reactor {
 	int epoll_fd;
 	bool stopping;
 	uint64_t now; /* CLOCK_MONOTONIC in µs, read once a loop */
+	struct spin spin;
 	struct list_node ready;
 	struct list_node timers;
 	/* Here, not on the stack, where hardening would clear it each time. */
@@ -61,6 +63,13 @@ struct reactor_timer {
 
 /* 0 or -errno (epoll_create1(2)). */
 int reactor_init(struct reactor *reactor) MUST_CHECK;
+
+/*
+ * Spin for up to so many µs before blocking, as long as that is of use, and let
+ * the kernel do so with the device's queues where it can (see
+ * ioctl_eventpoll(2) of Linux 6.9).  0: never, as at first.
+ */
+void reactor_set_busy_poll(struct reactor *reactor, uint64_t usec);
 
 /* All sources must have been removed. */
 void reactor_deinit(struct reactor *reactor);

@@ -57,6 +57,12 @@ void socket_prepare(int fd, const struct socket_identity *identity);
  */
 void socket_prepare_accepted(int fd, bool records);
 
+/*
+ * Let whoever waits for the socket look at the device's queue for up to so many
+ * µs (socket(7); needs CAP_NET_ADMIN to be raised).
+ */
+void socket_set_busy_poll(int fd, uint64_t usec);
+
 /* "tcp", "udp", "unix-seqpacket", "vsock", ... for logs. */
 const char *socket_scheme(const struct socket_identity *identity);
 

@@ -9,6 +9,7 @@
 #include "echod/socket.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -138,4 +139,11 @@ void socket_prepare(int fd, const struct socket_identity *identity)
 		prepare_datagrams(fd, identity);
 	else
 		prepare_stream(fd, identity);
+}
+
+void socket_set_busy_poll(int fd, uint64_t usec)
+{
+	set_option(fd, SOL_SOCKET, SO_BUSY_POLL,
+		   (int)MIN(usec, (uint64_t)INT_MAX));
+	set_option(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, usec > 0);
 }

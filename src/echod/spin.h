@@ -19,7 +19,7 @@
 #define SPIN_PATIENCE 8
 
 struct spin {
-	uint64_t span;	  /* µs to spin; 0: never, USEC_INFINITY: do not block */
+	uint64_t span; /* µs to spin; 0: never, USEC_INFINITY: do not block */
 	unsigned useless; /* waits in a row that were longer */
 };
 

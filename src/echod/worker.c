@@ -83,6 +83,7 @@ int worker_init(struct worker *worker, struct worker_policy *policy,
 	error = reactor_init(&worker->reactor);
 	if (error < 0)
 		return error;
+	reactor_set_busy_poll(&worker->reactor, policy->busy_poll);
 	worker->scratch = malloc(WORKER_SCRATCH_SIZE);
 	if (!worker->scratch)
 		return -ENOMEM;

@@ -34,6 +34,7 @@ struct guard;
 struct worker_policy {
 	uint64_t idle_timeout;	/* µs, or USEC_INFINITY */
 	uint64_t drain_timeout; /* µs */
+	uint64_t busy_poll;	/* µs; 0: off */
 	size_t hold_limit;	/* bytes that one worker may hold back */
 	uint32_t max_connections;
 	bool log_connections;

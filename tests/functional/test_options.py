@@ -14,8 +14,8 @@ from echodtest import case, main, scratch_directory, Skip
 VMADDR_CID_LOCAL = 1
 
 OPTIONS = ("listen", "workers", "max-connections", "idle-timeout",
-           "drain-timeout", "exit-idle-time", "buffer-limit", "udp-offload",
-           "user", "log-level", "log-connections", "help", "version")
+           "drain-timeout", "exit-idle-time", "busy-poll", "buffer-limit",
+           "udp-offload", "user", "log-level", "log-connections", "help", "version")
 BAD_ADDRESSES = ("tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "70000",
                  "tcp:127.0.0.1:65536", "tcp:127.0.0.1:-1", "tcp:[::1:7",
                  "sctp:127.0.0.1:7", "unix:", "unix:relative/path",
@@ -23,6 +23,7 @@ BAD_ADDRESSES = ("tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "70000",
 BAD_VALUES = ("--idle-timeout=fast", "--idle-timeout=-1", "--idle-timeout=",
               "--drain-timeout=5 parsecs", "--exit-idle-time=1s",
               "--exit-idle-time=4999ms", "--buffer-limit=much",
+              "--busy-poll=often",
               "--buffer-limit=1Q", "--workers=0", "--workers=some",
               "--workers=-1", "--max-connections=few", "--max-connections=-1",
               "--max-connections=99999999999999999999",

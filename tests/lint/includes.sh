@@ -17,6 +17,7 @@ common/histogram
 echod/log
 echod/options
 echod/stats
+echod/spin
 echod/reactor
 echod/idle
 echod/socket

@@ -84,6 +84,7 @@ START_TEST(without_arguments_there_are_defaults)
 	ck_assert(options.idle_timeout == USEC_INFINITY);
 	ck_assert_uint_eq(options.drain_timeout, 5 * USEC_PER_SEC);
 	ck_assert(options.exit_idle_time == USEC_INFINITY);
+	ck_assert_uint_eq(options.busy_poll, 0);
 	ck_assert_uint_eq(options.buffer_limit, 64 << 20);
 	ck_assert_ptr_null(options.user);
 	ck_assert_int_eq(options.log_level, LOG_INFO);
@@ -138,6 +139,9 @@ static const struct {
 	{ "--exit-idle-time=10min", MEMBER(exit_idle_time), 10 * MINUTE },
 	{ "--exit-idle-time=9|--exit-idle-time=infinity",
 	  MEMBER(exit_idle_time), USEC_INFINITY },
+	{ "--busy-poll=50us", MEMBER(busy_poll), 50 },
+	{ "--busy-poll=infinity", MEMBER(busy_poll), USEC_INFINITY },
+	{ "--busy-poll=1s|--busy-poll=0", MEMBER(busy_poll), 0 },
 	{ "--buffer-limit=0", MEMBER(buffer_limit), 0 },
 	{ "--buffer-limit=64K", MEMBER(buffer_limit), 65536 },
 	{ "--buffer-limit|1G", MEMBER(buffer_limit), 1 << 30 },

@@ -83,6 +83,7 @@ static const struct {
 	  "--drain-timeout='99999999999999999999'" DURATION },
 	{ { "--exit-idle-time=4999999us" },
 	  "--exit-idle-time='4999999us'" TOO_BUSY },
+	{ { "--busy-poll=often" }, "--busy-poll='often'" DURATION },
 	{ { "--exit-idle-time=" }, "--exit-idle-time=''" DURATION },
 	{ { "--buffer-limit=much" }, "--buffer-limit='much'" SIZE },
 	{ { "--buffer-limit=-1" }, "--buffer-limit='-1'" SIZE },

@@ -120,6 +120,7 @@ START_TEST(help_has_all_options)
 		"t idle-timeout DURATION",
 		" drain-timeout DURATION",
 		" exit-idle-time DURATION",
+		" busy-poll DURATION",
 		" buffer-limit SIZE",
 		" udp-offload yes|no",
 		" user NAME",
@@ -190,6 +191,7 @@ static void expect_equal(const struct options *a, const struct options *b)
 	ck_assert(a->idle_timeout == b->idle_timeout);
 	ck_assert(a->drain_timeout == b->drain_timeout);
 	ck_assert(a->exit_idle_time == b->exit_idle_time);
+	ck_assert(a->busy_poll == b->busy_poll);
 	ck_assert(a->buffer_limit == b->buffer_limit);
 	ck_assert_int_eq(a->log_level, b->log_level);
 	ck_assert(a->log_connections == b->log_connections);

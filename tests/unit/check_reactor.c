@@ -99,6 +99,7 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, reactor_round_case());
 	suite_add_tcase(suite, reactor_poll_case());
 	suite_add_tcase(suite, reactor_timer_case());
+	suite_add_tcase(suite, reactor_spin_case());
 	return suite;
 }
 

@@ -54,6 +54,7 @@ echod_unit_tests = \
 	tests/unit/check_socket \
 	tests/unit/check_socket_identity \
 	tests/unit/check_socket_options \
+	tests/unit/check_spin \
 	tests/unit/check_stats \
 	tests/unit/check_stream \
 	tests/unit/check_worker
@@ -155,6 +156,7 @@ tests_unit_check_reactor_SOURCES = \
 	tests/unit/reactor_poll.c \
 	tests/unit/reactor_round.c \
 	tests/unit/reactor_source.c \
+	tests/unit/reactor_spin.c \
 	tests/unit/reactor_timer.c
 
 tests_unit_check_target_open_SOURCES = \

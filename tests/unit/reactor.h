@@ -13,6 +13,7 @@ TCase *reactor_source_case(void); /* registering, edges, back-pressure */
 TCase *reactor_round_case(void);  /* who is called in a round, and when */
 TCase *reactor_poll_case(void);	  /* what epoll_wait(2) brings */
 TCase *reactor_timer_case(void);
+TCase *reactor_spin_case(void); /* spinning before blocking */
 
 /* An event source on an eventfd(2), or on any descriptor. */
 struct probe {
