@@ -33,7 +33,8 @@ echod_functional_tests = \
 	tests/functional/test_signals.py \
 	tests/functional/test_stream.py \
 	tests/functional/test_syscalls.py \
-	tests/functional/test_unix.py
+	tests/functional/test_unix.py \
+	tests/functional/test_workers.py
 
 # These ask a real echod.
 echoping_functional_tests = \

@@ -6,15 +6,19 @@
 #include "echod/socket.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /*
- * Accepted in one turn.  Small, so that a burst on a shared listener is spread:
- * EPOLLEXCLUSIVE wakes mostly the worker that registered first, and the others
- * get what it has not taken yet.
+ * Accepted in one turn: few, so that others have theirs.  Of a shared listener
+ * even fewer: what one worker does not take, others do.
  */
-#define ACCEPT_BUDGET 8
+#define ACCEPT_BUDGET	     8
+#define ACCEPT_BUDGET_SHARED 2
+
+#define ARMED  EPOLLIN
+#define SHARED (EPOLLIN | EPOLLEXCLUSIVE)
 
 enum accept_outcome {
 	ACCEPT_OK,
@@ -92,12 +96,31 @@ static void listener_await_capacity(struct listener *listener,
 	worker_await_capacity(worker, &listener->waiter);
 }
 
-static void listener_on_ready(struct event_source *source)
+static int listener_register(struct listener *listener)
 {
-	struct listener *listener =
-		container_of(source, struct listener, source);
+	return reactor_add(&listener->worker->reactor, &listener->source,
+			   listener->shared ? SHARED : ARMED, EPOLLIN);
+}
 
-	for (int i = 0; i < ACCEPT_BUDGET; i++) {
+/*
+ * EPOLLEXCLUSIVE wakes who has been registered longest and is waiting: the same
+ * worker time and again, unless it gets in line behind the others.  Those that
+ * were woken meanwhile, by more connections, may need its CPU to have theirs.
+ */
+static void listener_get_in_line(struct listener *listener)
+{
+	event_source_remove(&listener->source);
+	event_source_consume(&listener->source, EPOLLIN);
+	if (listener_register(listener) < 0)
+		listener_await_capacity(listener, COUNTER_accept_starved);
+	else
+		(void)sched_yield();
+}
+
+/* Accept some: false if it paused. */
+static bool listener_accept_some(struct listener *listener, int budget)
+{
+	for (int i = 0; i < budget; i++) {
 		switch (listener_accept(listener)) {
 		case ACCEPT_OK:
 			listener->held_up = false;
@@ -105,23 +128,42 @@ static void listener_on_ready(struct event_source *source)
 		case ACCEPT_NEXT:
 			break;
 		case ACCEPT_EMPTY:
-			event_source_consume(source, EPOLLIN);
-			return;
+			event_source_consume(&listener->source, EPOLLIN);
+			return true;
 		case ACCEPT_LIMITED:
 			listener_await_capacity(listener,
 						COUNTER_accept_limited);
-			return;
+			return false;
 		case ACCEPT_STARVED:
 			listener_await_capacity(listener,
 						COUNTER_accept_starved);
-			return;
+			return false;
 		}
 	}
+	return true;
+}
+
+static void listener_on_ready(struct event_source *source)
+{
+	struct listener *listener =
+		container_of(source, struct listener, source);
+
+	if (!listener->shared)
+		(void)listener_accept_some(listener, ACCEPT_BUDGET);
+	else if (listener_accept_some(listener, ACCEPT_BUDGET_SHARED))
+		listener_get_in_line(listener);
 }
 
 static void listener_on_capacity(struct worker_waiter *waiter)
 {
-	listener_resume(container_of(waiter, struct listener, waiter));
+	struct listener *listener =
+		container_of(waiter, struct listener, waiter);
+
+	/* It could not get in line again for want of memory. */
+	if (!listener->source.reactor && listener_register(listener) < 0)
+		worker_await_capacity(listener->worker, waiter);
+	else
+		listener_resume(listener);
 }
 
 int listener_open(struct listener *listener, struct worker *worker, int fd,
@@ -131,13 +173,13 @@ int listener_open(struct listener *listener, struct worker *worker, int fd,
 
 	listener->worker = worker;
 	listener->held_up = false;
+	listener->shared = shared;
 	listener->waiter.on_capacity = listener_on_capacity;
 	list_init(&listener->waiter.link);
 	list_init(&listener->siblings);
 	event_source_init(&listener->source, fd, listener_on_ready);
 	socket_set_busy_poll(fd, worker->policy->busy_poll);
-	error = reactor_add(&worker->reactor, &listener->source,
-			    EPOLLIN | (shared ? EPOLLEXCLUSIVE : 0), EPOLLIN);
+	error = listener_register(listener);
 	if (error < 0)
 		return error;
 	list_append(&worker->listeners, &listener->siblings);

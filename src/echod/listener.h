@@ -21,6 +21,7 @@ struct listener {
 	struct connection_origin origin;
 	bool passed;  /* its backlog outlives us */
 	bool held_up; /* nothing was accepted since it paused */
+	bool shared;  /* by several workers */
 };
 
 /*

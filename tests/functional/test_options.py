@@ -15,7 +15,8 @@ VMADDR_CID_LOCAL = 1
 
 OPTIONS = ("listen", "workers", "max-connections", "idle-timeout",
            "drain-timeout", "exit-idle-time", "busy-poll", "buffer-limit",
-           "udp-offload", "user", "log-level", "log-connections", "help", "version")
+           "udp-offload", "user", "log-level", "log-connections", "help",
+           "version")
 BAD_ADDRESSES = ("tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "70000",
                  "tcp:127.0.0.1:65536", "tcp:127.0.0.1:-1", "tcp:[::1:7",
                  "sctp:127.0.0.1:7", "unix:", "unix:relative/path",

@@ -37,6 +37,7 @@ echod_unit_tests = \
 	tests/unit/check_intake_passed \
 	tests/unit/check_listener \
 	tests/unit/check_listener_pause \
+	tests/unit/check_listener_shared \
 	tests/unit/check_log \
 	tests/unit/check_log_journal \
 	tests/unit/check_log_queue \
@@ -202,6 +203,8 @@ tests_unit_check_intake_passed_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray \
 tests_unit_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=malloc
 tests_unit_check_listener_pause_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
+tests_unit_check_listener_shared_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=epoll_ctl
 tests_unit_check_load_counts_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=poll -Wl,--wrap=write
 tests_unit_check_log_journal_LDFLAGS = $(AM_LDFLAGS) \
