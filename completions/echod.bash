@@ -25,6 +25,10 @@ _echod()
 		mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$cur")
 		return
 		;;
+	--udp-offload)
+		mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$cur")
+		return
+		;;
 	--user)
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
 		return
@@ -35,7 +39,7 @@ _echod()
 		return
 		;;
 	-t | --idle-timeout | --drain-timeout | --exit-idle-time | \
-		--buffer-limit)
+		--busy-poll | --buffer-limit)
 		return
 		;;
 	esac
@@ -49,7 +53,9 @@ _echod()
 			-t --idle-timeout=
 			--drain-timeout=
 			--exit-idle-time=
+			--busy-poll=
 			--buffer-limit=
+			--udp-offload=
 			--user=
 			--log-level=
 			--log-connections

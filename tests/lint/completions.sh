@@ -7,8 +7,8 @@
 . tests/lint/help.sh || exit 99
 completions=$PWD/completions
 
-# options BINARY: NAMES|ARGUMENT|WORDS with tabs between.  The words are those
-# after "N|", or of a list such as "auto, always or never" in the help.
+# options BINARY: NAMES|ARGUMENT|WORDS with tabs between.  The words are the small
+# ones of "N|auto" and "yes|no", or of "auto, always or never" in the help.
 options() {
 	options_of_help "$1" | awk -F '\t' -v OFS='\t' '
 	{
@@ -19,8 +19,10 @@ options() {
 			names = substr(names, 1, RSTART - 1)
 		}
 		sub(/,/, "", names)
-		if (match(argument, /\|/))
-			words = substr(argument, RSTART + 1)
+		count = split(argument, parts, "|")
+		for (i = 1; count > 1 && i <= count; i++)
+			if (parts[i] ~ /^[a-z]/)
+				words = words (words ? " " : "") parts[i]
 		if ((argument == "WHEN" || argument == "LEVEL") &&
 		    match($2, /([a-z]+, )+[a-z]+ or [a-z]+/)) {
 			words = substr($2, RSTART, RLENGTH)
