@@ -48,7 +48,7 @@ enum verdict check_conclude(struct check *check, enum verdict verdict,
  */
 uint64_t check_grace(const struct check *check);
 
-/* Does the service answer one ordinary message? */
+/* Does the service answer an ordinary message, rightly or not? */
 bool check_is_answered(struct check *check);
 
 /* Streams: conformance_check_stream.c, _end.c, _load.c, _tcp.c */
