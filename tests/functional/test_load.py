@@ -181,14 +181,30 @@ def open_loop():
             assert it["intended"]["mean_ns"] >= it["rtt"]["mean_ns"]
 
 
-@case("open loop, nobody sends: no CPU is burnt, and it is no busy loop")
-def open_loop_is_idle():
+def _times_asleep(it):
+    """How often the thread that sends went to sleep."""
+    for number in os.listdir(f"/proc/{it.pid}/task"):
+        with open(f"/proc/{it.pid}/task/{number}/status",
+                  encoding="utf-8") as file:
+            status = file.read()
+        if "\tload-" in status:
+            return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status,
+                                 re.M)[1])
+    return 0
+
+
+@case("open loop at a low rate: it sleeps between messages, and is no busy "
+      "loop")
+def open_loop_sleeps():
     with _listens() as echod:
-        it = _load(_target(echod), "--rate=20", "--threads=1", duration="1s")
-        busy = (it["cpu"]["user_ns"] + it["cpu"]["system_ns"]) / \
-            it["elapsed_ns"]
-        note(f"busy {100 * busy:.1f} %")
-        assert busy < 0.3
+        with Echoping("--load", "--json", "--rate=20", "--duration=60s",
+                      "--warmup=0", _target(echod)) as it:
+            until(lambda: _times_asleep(it) > 30, "sleep")
+            it.interrupt()
+        summary = it.summary()
+        cpu = summary["cpu"]["user_ns"] + summary["cpu"]["system_ns"]
+        note(f"busy {100 * cpu / summary['elapsed_ns']:.1f} %")
+        assert cpu < 0.3 * summary["elapsed_ns"]
 
 
 @case("open loop, a service that stands still: what was due waits, counted "
