@@ -13,8 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define EVENTS_MAX 64 /* a round's */
-#define WAKE_KEY   UINT64_MAX
+#define WAKE_KEY UINT64_MAX
 
 /* How often what takes too long is looked for, and what is down. */
 #define NSEC_PER_MSEC (NSEC_PER_SEC / 1000)
@@ -200,8 +199,7 @@ static void dispatch(struct load_worker *worker,
 }
 
 /* Finer than a millisecond only if it matters, and if the kernel can. */
-static int wait_for_events(const struct load_worker *worker,
-			   struct epoll_event *events, uint64_t wait)
+static int wait_for_events(struct load_worker *worker, uint64_t wait)
 {
 	bool open_loop = load_worker_is_open_loop(worker);
 	uint64_t round_up = open_loop ? 0 : NSEC_PER_MSEC - 1;
@@ -209,13 +207,14 @@ static int wait_for_events(const struct load_worker *worker,
 		.tv_sec = (time_t)(wait / NSEC_PER_SEC),
 		.tv_nsec = (long)(wait % NSEC_PER_SEC),
 	};
-	int count = open_loop ? epoll_pwait2(worker->epoll_fd, events,
-					     EVENTS_MAX, &limit, NULL)
-			      : -1;
+	int count = -1;
 
+	if (open_loop)
+		count = epoll_pwait2(worker->epoll_fd, worker->events,
+				     LOAD_EVENTS_MAX, &limit, NULL);
 	if (open_loop && (count >= 0 || errno != ENOSYS))
 		return count;
-	return epoll_wait(worker->epoll_fd, events, EVENTS_MAX,
+	return epoll_wait(worker->epoll_fd, worker->events, LOAD_EVENTS_MAX,
 			  (int)((wait + round_up) / NSEC_PER_MSEC));
 }
 
@@ -225,16 +224,15 @@ static int wait_for_events(const struct load_worker *worker,
  */
 static void wait_and_dispatch(struct load_worker *worker)
 {
-	struct epoll_event events[EVENTS_MAX];
 	uint64_t wait = choose_wait(worker), before = worker->now;
-	int count = wait_for_events(worker, events, wait);
+	int count = wait_for_events(worker, wait);
 
 	if (count <= 0 || load_worker_is_open_loop(worker))
 		worker->now = clock_now();
 	if (count <= 0 || wait > 0)
 		worker->counts->idle += worker->now - before;
 	for (int i = 0; i < count; i++)
-		dispatch(worker, &events[i]);
+		dispatch(worker, &worker->events[i]);
 }
 
 static void check_now_and_then(struct load_worker *worker)

@@ -26,6 +26,9 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 
+/* What a round deals with at most. */
+#define LOAD_EVENTS_MAX 64
+
 enum load_phase {
 	PHASE_OPENING,
 	PHASE_WARMUP,
@@ -107,6 +110,7 @@ struct load_worker {
 	uint64_t user, system; /* ns of CPU when the measurement began */
 	struct load_schedule schedule;
 	uint64_t late_at; /* when we last sent late though there was room */
+	struct epoll_event events[LOAD_EVENTS_MAX];
 	unsigned char *scratch; /* PATTERN_SPAN bytes */
 	void *state;		/* the engine's */
 

@@ -81,7 +81,7 @@ START_TEST(who_has_room_takes_turns)
 	ck_assert_ptr_null(load_schedule_turn(&schedule));
 	load_schedule_offer(&schedule, &a, 100);
 	load_schedule_offer(&schedule, &b, 200);
-	load_schedule_offer(&schedule, &b, 300);
+	load_schedule_offer(&schedule, &a, 300);
 	ck_assert_ptr_eq(load_schedule_turn(&schedule), &a);
 	ck_assert_ptr_eq(load_schedule_turn(&schedule), &b);
 	ck_assert_ptr_eq(load_schedule_turn(&schedule), &a);

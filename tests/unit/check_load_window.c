@@ -174,6 +174,8 @@ END_TEST
 START_TEST(undone_message_leaves_nothing)
 {
 	load_window_undo(window, add());
+	ck_assert_uint_eq(reply(1, SIZE), FAULT_DUPLICATE);
+	ck_assert(!first);
 	ck_assert_uint_eq(window->under_way, 0);
 	ck_assert_ptr_null(load_window_oldest(window));
 	ck_assert_uint_eq(add()->sequence, 2);
