@@ -29,7 +29,7 @@ enum clock {
 };
 
 /* What was wrong with a reply. */
-enum fault {
+enum reply_fault {
 	FAULT_DUPLICATE = 1 << 0,
 	FAULT_REORDERED = 1 << 1,
 	FAULT_LATE = 1 << 2,

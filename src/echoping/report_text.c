@@ -128,7 +128,7 @@ static void print_probe(const struct settings *settings,
 		printf(" port=%u", (unsigned)reply->port);
 }
 
-static void describe_fault(enum fault fault, const struct reply *reply,
+static void describe_fault(enum reply_fault fault, const struct reply *reply,
 			   char *text, size_t size)
 {
 	char asked[ADDRESS_TEXT_MAX];
@@ -173,7 +173,7 @@ static void print_faults(const struct settings *settings,
 	for (unsigned i = 0; i < FAULT_COUNT; i++) {
 		if (!(reply->faults & 1U << i))
 			continue;
-		describe_fault((enum fault)(1U << i), reply, text,
+		describe_fault((enum reply_fault)(1U << i), reply, text,
 			       sizeof(text));
 		printf("%s%s", separator, text);
 		separator = ", ";
