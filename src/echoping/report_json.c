@@ -7,6 +7,8 @@
 
 #include "echoping/report_json.h"
 
+#include <string.h>
+
 static void start_line(const struct settings *settings,
 		       const struct target *target)
 {
@@ -78,6 +80,22 @@ static void reply_line(const struct reply *reply)
 	json_line_print(line);
 }
 
+/* Who said that it is lost: a router, whose address has no port; or nobody. */
+static void put_sender(json_t *line, const struct address *from)
+{
+	char text[ADDRESS_TEXT_MAX], *port;
+
+	if (from->length == 0) {
+		json_put(line, "from", json_null());
+		return;
+	}
+	address_format(from, text);
+	port = strrchr(text, ':');
+	if (port && strcmp(port, ":0") == 0)
+		*port = '\0';
+	json_put_text(line, "from", text);
+}
+
 static void lost_line(const struct reply *probe)
 {
 	json_t *line = json_line("lost", probe->target, probe->when);
@@ -89,6 +107,7 @@ static void lost_line(const struct reply *probe)
 		json_put_text(line, "reason", probe->reason);
 	else
 		json_put(line, "reason", json_null());
+	put_sender(line, &probe->from);
 	json_line_print(line);
 }
 

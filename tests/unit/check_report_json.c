@@ -154,6 +154,14 @@ START_TEST(what_is_lost_tells_how_long_was_waited_or_why)
 	report_json.lost(&rig.settings, &rig.reply);
 	read_line();
 	expect_text("reason", "Connection refused");
+	address_set_port(&rig.reply.from, 0);
+	report_json.lost(&rig.settings, &rig.reply);
+	read_line();
+	expect_text("from", "127.0.0.1");
+	rig.reply.from.length = 0;
+	report_json.lost(&rig.settings, &rig.reply);
+	read_line();
+	expect_null("from");
 }
 END_TEST
 
