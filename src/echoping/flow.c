@@ -50,7 +50,7 @@ struct probe *flow_nth(struct flow *flow, uint64_t n)
 	return &flow->ring[n & flow->ring_mask];
 }
 
-static uint64_t sequence_of(const struct flow *flow, uint64_t n)
+uint64_t flow_sequence(const struct flow *flow, uint64_t n)
 {
 	return flow->number + 1 + n * flow->step;
 }
@@ -60,7 +60,7 @@ static uint64_t index_of(const struct flow *flow, uint64_t sequence)
 {
 	uint64_t n = (sequence - 1 - flow->number) / flow->step;
 
-	if (sequence <= flow->number || sequence_of(flow, n) != sequence)
+	if (sequence <= flow->number || flow_sequence(flow, n) != sequence)
 		return flow->count;
 	return MIN(n, flow->count);
 }
@@ -72,7 +72,7 @@ bool flow_has_sent(const struct flow *flow, uint64_t sequence)
 
 uint64_t flow_newest(const struct flow *flow)
 {
-	return sequence_of(flow, MAX(flow->count, 1) - 1);
+	return flow_sequence(flow, MAX(flow->count, 1) - 1);
 }
 
 struct probe *flow_find(struct flow *flow, uint64_t sequence)
@@ -80,6 +80,19 @@ struct probe *flow_find(struct flow *flow, uint64_t sequence)
 	struct probe *probe = flow_nth(flow, index_of(flow, sequence));
 
 	return probe->sequence == sequence && sequence > 0 ? probe : NULL;
+}
+
+struct probe *flow_oldest(struct flow *flow)
+{
+	struct list_node *link;
+
+	list_for_each (link, &flow->context->waiting) {
+		struct probe *probe = container_of(link, struct probe, link);
+
+		if (probe->flow == flow)
+			return probe;
+	}
+	return NULL;
 }
 
 void flow_lose_all(struct flow *flow, const char *reason)
@@ -119,6 +132,13 @@ static bool is_for_one_probe(const struct flow *flow)
 	       target_type(flow->target) == SOCK_STREAM;
 }
 
+/* Has another flow gone on to another address?  (A stream finds out itself.) */
+static bool is_astray(const struct flow *flow)
+{
+	return target_is_udp(flow->target) && flow->state == FLOW_OPEN &&
+	       flow->candidate != flow->target->chosen;
+}
+
 void flow_probe(struct flow *flow)
 {
 	struct flow_context *context = flow->context;
@@ -127,11 +147,11 @@ void flow_probe(struct flow *flow)
 
 	if (probe->state == PROBE_WAITING)
 		flow_lose(probe, "too many are under way", NULL);
-	if (is_for_one_probe(flow))
+	if (is_for_one_probe(flow) || is_astray(flow))
 		flow_close(flow, NULL);
 	*probe = (struct probe){
 		.flow = flow,
-		.sequence = sequence_of(flow, flow->count),
+		.sequence = flow_sequence(flow, flow->count),
 		.sent = clock_now(),
 		.state = PROBE_WAITING,
 		.connecting = flow->state != FLOW_OPEN,
@@ -146,7 +166,7 @@ void flow_probe(struct flow *flow)
 	if (error < 0)
 		flow_close(flow, strerrordesc_np(-error));
 	else if (target_type(flow->target) == SOCK_STREAM)
-		flow_stream_send(flow);
+		flow_stream_send(flow, probe);
 	else
 		flow_datagram_send(flow, probe);
 }
@@ -155,19 +175,39 @@ void flow_probe(struct flow *flow)
 
 static int open_once(struct flow *flow)
 {
+	flow->candidate = flow->target->chosen;
 	return target_type(flow->target) == SOCK_STREAM
 		       ? flow_stream_open(flow)
 		       : flow_datagram_open(flow);
 }
 
-int flow_open(struct flow *flow)
+/* Each once; and the one that another flow has gone on to is the next. */
+bool flow_choose_next(struct flow *flow)
+{
+	struct target *target = flow->target;
+
+	if (flow->candidate == target->chosen) {
+		if (target->reached)
+			return false;
+		(void)target_choose_next(target);
+	}
+	return ++flow->tries < target->candidate_count;
+}
+
+int flow_open_next(struct flow *flow)
 {
 	int error;
 
 	do
 		error = open_once(flow);
-	while (error < 0 && target_choose_next(flow->target));
+	while (error < 0 && flow_choose_next(flow));
 	return error;
+}
+
+int flow_open(struct flow *flow)
+{
+	flow->tries = 0;
+	return flow_open_next(flow);
 }
 
 void flow_close(struct flow *flow, const char *reason)
@@ -177,7 +217,6 @@ void flow_close(struct flow *flow, const char *reason)
 	flow->fd = -1;
 	flow->state = FLOW_CLOSED;
 	flow->wants_out = false;
-	flow->sent_count = flow->received_count = flow->count;
 	flow->sent_part = flow->received_part = 0;
 	if (reason && flow->waiting == 0)
 		report_trouble(flow->target, "%s", reason);
@@ -228,6 +267,31 @@ static void stamp_probe(struct flow *flow, const struct stamp_event *event)
 	}
 }
 
+/* The probe that an ICMP error is about, by what it quotes of it, or NULL. */
+static struct probe *find_quoted(struct flow *flow, size_t length)
+{
+	const unsigned char *bytes = flow->context->buffer;
+
+	/* Some routers quote nothing but the headers. */
+	if (length == 0)
+		return flow_oldest(flow);
+	if (!message_is_ours(bytes, length, flow->nonce))
+		return NULL;
+	return flow_find(flow,
+			 message_sequence(bytes, length, flow_newest(flow)));
+}
+
+/* An address that sends errors, and has sent no reply, is given up. */
+static void leave_address(struct flow *flow, int error)
+{
+	if (error == EMSGSIZE || flow->target->candidate_count == 1 ||
+	    flow->target->reached)
+		return;
+	(void)flow_choose_next(flow);
+	flow_lose_all(flow, strerrordesc_np(error));
+	flow_close(flow, NULL);
+}
+
 void flow_read_errors(struct flow *flow)
 {
 	struct flow_context *context = flow->context;
@@ -235,19 +299,17 @@ void flow_read_errors(struct flow *flow)
 
 	while (stamp_next(flow->fd, context->buffer, context->buffer_size,
 			  &event) == 0) {
-		uint64_t sequence;
 		struct probe *probe;
 
 		if (event.sent) {
 			stamp_probe(flow, &event);
 			continue;
 		}
-		sequence = message_sequence(context->buffer, event.length,
-					    flow_newest(flow));
-		probe = flow_find(flow, sequence);
-		if (probe && probe->state == PROBE_WAITING &&
-		    message_is_ours(context->buffer, event.length, flow->nonce))
+		probe = find_quoted(flow, event.length);
+		if (probe && probe->state == PROBE_WAITING)
 			flow_lose(probe, strerrordesc_np(event.error),
 				  &event.from);
+		if (target_is_udp(flow->target))
+			leave_address(flow, event.error);
 	}
 }

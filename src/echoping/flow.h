@@ -4,9 +4,9 @@
  *
  *            flow_probe()            reply
  *   (free) ──────────────► WAITING ──────────► ANSWERED
- *                             │                   │ again: a duplicate
- *                             │ timeout, error    ▼
- *                             └───────────────► LOST ── reply: it is late
+ *                             │                   ▲ │ again: a duplicate
+ *                             │ timeout, error    │ ▼
+ *                             └───────────────► LOST, reply: it is late
  *
  * What became of a probe is remembered in a ring, long enough for a duplicate
  * or late reply to be known as such, and no longer: memory does not grow.
@@ -34,6 +34,7 @@ struct flow_context {
 	unsigned char *message;	  /* room for one to send or to compare */
 	unsigned char *buffer;	  /* room for what is received */
 	size_t buffer_size;
+	bool unread; /* a flow has left something for its next turn */
 };
 
 enum probe_state {
@@ -64,6 +65,7 @@ struct flow {
 	struct flow_context *context;
 	struct target *target;
 	unsigned number, step; /* its sequences: number + 1 + n * step */
+	int candidate, tries;  /* which address it tried, out of how many */
 	enum flow_state state;
 	int fd;
 	uint16_t port; /* ours, once it is known; 0: none */
@@ -123,6 +125,9 @@ uint64_t flow_next_expiry(const struct flow_context *context);
 
 /* --- Between the files of flow --- */
 
+/* The sequence of the n-th probe, from 0. */
+uint64_t flow_sequence(const struct flow *flow, uint64_t n);
+
 /* The sequence sent last (or first to be sent); was this one sent here? */
 uint64_t flow_newest(const struct flow *flow);
 bool flow_has_sent(const struct flow *flow, uint64_t sequence);
@@ -131,12 +136,15 @@ bool flow_has_sent(const struct flow *flow, uint64_t sequence);
 struct probe *flow_find(struct flow *flow, uint64_t sequence);
 struct probe *flow_nth(struct flow *flow, uint64_t n);
 
+/* The one that has waited longest, or NULL: for what carries no number. */
+struct probe *flow_oldest(struct flow *flow);
+
 /* A message came that is whole, as far as the transport tells. */
 void flow_answer(struct flow *flow, const struct arrival *arrival);
 
 /* The same if it is known whose it is; `mismatch` as message_mismatch(). */
-void flow_answer_probe(struct flow *flow, struct probe *probe,
-		       const struct arrival *arrival, size_t mismatch);
+void flow_answer_to(struct flow *flow, uint64_t sequence,
+		    const struct arrival *arrival, size_t mismatch);
 
 /* A probe, or all that wait, are lost for this reason (static). */
 void flow_lose(struct probe *probe, const char *reason,
@@ -145,6 +153,13 @@ void flow_lose_all(struct flow *flow, const char *reason);
 
 /* Close; what waits is lost for this reason, or if NULL nothing waits. */
 void flow_close(struct flow *flow, const char *reason);
+
+/*
+ * An address did not work: is there another that this flow may try?  Then
+ * flow_open_next() goes on with it; flow_open() starts over.
+ */
+bool flow_choose_next(struct flow *flow);
+int flow_open_next(struct flow *flow) MUST_CHECK;
 
 /* Register the open socket, or change what is waited for. */
 int flow_watch(struct flow *flow, bool out) MUST_CHECK;
@@ -157,7 +172,10 @@ void flow_datagram_send(struct flow *flow, struct probe *probe);
 void flow_datagram_on_ready(struct flow *flow);
 
 int flow_stream_open(struct flow *flow) MUST_CHECK;
-void flow_stream_send(struct flow *flow);
+
+/* Send what waits for it; `fresh` was made just now, or is NULL. */
+void flow_stream_send(struct flow *flow, const struct probe *fresh);
+
 void flow_stream_on_ready(struct flow *flow, uint32_t events);
 
 #endif

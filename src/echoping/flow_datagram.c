@@ -54,12 +54,14 @@ int flow_datagram_open(struct flow *flow)
 	return 0;
 }
 
-static ssize_t send_message(const struct flow *flow)
+static ssize_t send_message(struct flow *flow, struct probe *probe)
 {
 	const struct address *to = &flow->target->endpoint.address;
 	const struct flow_context *context = flow->context;
 	bool named = target_is_udp(flow->target);
 
+	probe->stamp_id = flow->stamp_next;
+	probe->sent = clock_now();
 	return sendto(flow->fd, context->message, context->settings->size,
 		      MSG_NOSIGNAL | MSG_DONTWAIT, named ? &to->any : NULL,
 		      named ? to->length : 0);
@@ -74,35 +76,46 @@ static void learn_port(struct flow *flow)
 		flow->port = (uint16_t)address_port(&own);
 }
 
+/* Count anew: whether a failed call has used up an id depends on the kernel. */
+static void restart_stamps(struct flow *flow)
+{
+	if (flow->stamps)
+		flow->stamps = stamp_enable(flow->fd);
+	flow->stamp_next = 0;
+}
+
+static void fail_to_send(struct flow *flow, struct probe *probe, int error)
+{
+	flow_lose(probe, strerrordesc_np(error), NULL);
+	if (target_is_udp(flow->target))
+		restart_stamps(flow);
+	else if (error != EAGAIN && error != EMSGSIZE && error != ENOBUFS)
+		flow_close(flow, "the connection ended");
+}
+
 void flow_datagram_send(struct flow *flow, struct probe *probe)
 {
 	ssize_t sent;
 
 	message_write(flow->context->message, flow->context->settings->size,
 		      probe->sequence, flow->nonce);
-	probe->stamp_id = flow->stamp_next;
 	probe->connecting = false;
-	probe->sent = clock_now();
-	sent = send_message(flow);
+	sent = send_message(flow, probe);
 	if (sent < 0 && target_is_udp(flow->target)) {
 		/* Perhaps an ICMP error for an earlier one; it sent nothing. */
 		flow_read_errors(flow);
-		probe->sent = clock_now();
-		sent = send_message(flow);
+		if (probe->state != PROBE_WAITING)
+			return; /* it was taken for that one */
+		restart_stamps(flow);
+		sent = send_message(flow, probe);
 	}
-	if (sent >= 0) {
-		flow->stamp_next++;
-		if (flow->port == 0)
-			learn_port(flow);
+	if (sent < 0) {
+		fail_to_send(flow, probe, errno);
 		return;
 	}
-	flow_lose(probe, strerrordesc_np(errno), NULL);
-	/* Whether a failed call has used up an id depends on the kernel. */
-	if (flow->stamps)
-		flow->stamps = stamp_enable(flow->fd);
-	flow->stamp_next = 0;
-	if (!target_is_udp(flow->target))
-		flow_close(flow, "the connection ended");
+	flow->stamp_next++;
+	if (flow->port == 0)
+		learn_port(flow);
 }
 
 static ssize_t receive(struct flow *flow, struct arrival *arrival)
@@ -151,12 +164,12 @@ static bool has_ended(const struct flow *flow, ssize_t size)
 void flow_datagram_on_ready(struct flow *flow)
 {
 	struct arrival arrival;
-	ssize_t size = 0;
 
 	if (target_is_udp(flow->target))
 		flow_read_errors(flow);
 	for (int i = 0; i < BURST; i++) {
-		size = receive(flow, &arrival);
+		ssize_t size = receive(flow, &arrival);
+
 		if (has_ended(flow, size)) {
 			flow_close(flow, size < 0 ? strerrordesc_np(errno)
 						  : "closed by the peer");
@@ -167,4 +180,5 @@ void flow_datagram_on_ready(struct flow *flow)
 		if (size >= 0)
 			flow_answer(flow, &arrival);
 	}
+	flow->context->unread = true;
 }

@@ -9,7 +9,11 @@
 #include "echoping/message.h"
 #include "echoping/stamp.h"
 
+#include <endian.h>
 #include <string.h>
+
+/* So much of a body tells whose it is: of others as much is rarely alike. */
+#define BODY_MIN 8
 
 static void probe_settle(struct probe *probe, enum probe_state state)
 {
@@ -46,19 +50,6 @@ void flow_lose(struct probe *probe, const char *reason,
 	reply.reason = reason;
 	reply.rtt = clock_now() - probe->sent;
 	flow->context->reporter->lost(flow->context->settings, &reply);
-}
-
-/* For replies that say nothing. */
-static struct probe *oldest_waiting(struct flow *flow)
-{
-	uint64_t size = (uint64_t)flow->ring_mask + 1;
-	uint64_t n = flow->count > size ? flow->count - size : 0;
-
-	for (; n < flow->count; n++) {
-		if (flow_nth(flow, n)->state == PROBE_WAITING)
-			return flow_nth(flow, n);
-	}
-	return NULL;
 }
 
 /*
@@ -130,11 +121,21 @@ static void receive_in_time(struct flow *flow, struct probe *probe,
 	flow->tally.received++;
 	flow->tally.kernel_clock += reply->clock == CLOCK_KERNEL;
 	histogram_record(&flow->tally.rtt, reply->rtt);
-	flow->target->reached = true;
+	target_reach(flow->target, flow->candidate);
 }
 
-void flow_answer_probe(struct flow *flow, struct probe *probe,
-		       const struct arrival *arrival, size_t mismatch)
+/*
+ * A reply that came while we were held up is in time, unless it is known that
+ * it is not: our clock says only when we looked.
+ */
+static bool is_late(const struct flow *flow, const struct reply *reply)
+{
+	return reply->clock == CLOCK_KERNEL &&
+	       reply->rtt > flow->context->settings->timeout;
+}
+
+static void answer_probe(struct flow *flow, struct probe *probe,
+			 const struct arrival *arrival, size_t mismatch)
 {
 	struct reply reply = reply_about(flow, probe->sequence);
 	unsigned broken = damage(arrival, reply.expected, mismatch);
@@ -147,6 +148,8 @@ void flow_answer_probe(struct flow *flow, struct probe *probe,
 		reply.faults |= FAULT_DUPLICATE;
 	else
 		measure(probe, arrival, &reply);
+	if (probe->state == PROBE_WAITING && is_late(flow, &reply))
+		probe_settle(probe, PROBE_LOST);
 	if (probe->state == PROBE_LOST)
 		reply.faults |= FAULT_LATE;
 	if (!broken && probe->state != PROBE_ANSWERED) {
@@ -158,6 +161,7 @@ void flow_answer_probe(struct flow *flow, struct probe *probe,
 		probe_settle(probe, PROBE_LOST);
 	else if (probe->state == PROBE_WAITING)
 		receive_in_time(flow, probe, &reply);
+	probe->state = PROBE_ANSWERED;
 	report(flow, arrival, &reply);
 }
 
@@ -169,32 +173,107 @@ static void answer_unknown(struct flow *flow, const struct arrival *arrival,
 
 	reply.mismatch = 0;
 	reply.faults = ours ? FAULT_CORRUPT : FAULT_FOREIGN;
-	if (ours && flow_has_sent(flow, sequence))
+	/* The time that it took is not known, but that it is over. */
+	if (ours && flow_has_sent(flow, sequence)) {
+		reply.mismatch = mismatch;
 		reply.faults =
 			damage(arrival, reply.expected, mismatch) | FAULT_LATE;
+	}
 	report(flow, arrival, &reply);
+}
+
+void flow_answer_to(struct flow *flow, uint64_t sequence,
+		    const struct arrival *arrival, size_t mismatch)
+{
+	struct probe *probe = flow_find(flow, sequence);
+
+	if (probe)
+		answer_probe(flow, probe, arrival, mismatch);
+	else
+		answer_unknown(flow, arrival, sequence, mismatch, true);
+}
+
+/* What came, as far as it can be an echo: what is behind that is not. */
+struct echo {
+	const unsigned char *bytes;
+	size_t size;
+	bool ours; /* the nonce is, as far as there is one */
+};
+
+/* One that waits, whose body this is, if the number before it is not right. */
+static struct probe *find_by_body(struct flow *flow, const struct echo *echo)
+{
+	struct list_node *link;
+
+	if (!echo->ours || echo->size < MESSAGE_HEADER_SIZE + BODY_MIN)
+		return NULL;
+	list_for_each (link, &flow->context->waiting) {
+		struct probe *probe = container_of(link, struct probe, link);
+
+		if (probe->flow == flow &&
+		    message_has_body(echo->bytes, echo->size, probe->sequence))
+			return probe;
+	}
+	return NULL;
+}
+
+/* The nonce may be damaged; but of another run's hardly a byte is the same. */
+static bool is_nearly_ours(const struct flow *flow, const struct echo *echo)
+{
+	uint64_t nonce = htole64(flow->nonce);
+	const unsigned char *own = (const void *)&nonce;
+	unsigned same = 0;
+
+	for (size_t i = 0; i < sizeof(nonce); i++)
+		same += echo->bytes[MESSAGE_SEQUENCE_SIZE + i] == own[i];
+	return same >= sizeof(nonce) / 2;
+}
+
+/* The probe that was answered, or NULL if none is known to be. */
+static struct probe *find_answered(struct flow *flow, const struct echo *echo,
+				   uint64_t sequence)
+{
+	struct probe *numbered = flow_find(flow, sequence), *other;
+
+	if (echo->size == 0)
+		return flow_oldest(flow);
+	if (message_has_body(echo->bytes, echo->size, sequence))
+		return is_nearly_ours(flow, echo) ? numbered : NULL;
+	other = find_by_body(flow, echo);
+	if (other)
+		return other;
+	return echo->ours ? numbered : NULL;
+}
+
+/* With so little in it, it can be anyone's, unless it is as it should be. */
+static bool is_anonymous(const struct flow *flow, const struct arrival *arrival)
+{
+	size_t expected = flow->context->settings->size;
+
+	return MIN(arrival->size, expected) < MESSAGE_HEADER_SIZE &&
+	       arrival->size != expected && is_from_elsewhere(flow, arrival);
 }
 
 void flow_answer(struct flow *flow, const struct arrival *arrival)
 {
-	size_t expected = flow->context->settings->size;
-	bool ours = message_is_ours(arrival->bytes, arrival->size, flow->nonce);
-	uint64_t sequence = message_sequence(arrival->bytes, arrival->size,
-					     flow_newest(flow));
-	struct probe *probe = flow_find(flow, sequence);
+	struct echo echo = {
+		.bytes = arrival->bytes,
+		.size = MIN(arrival->size, flow->context->settings->size),
+	};
+	struct probe *probe;
+	uint64_t sequence;
 	size_t mismatch;
 
-	if (arrival->size == 0)
-		probe = oldest_waiting(flow);
+	echo.ours = message_is_ours(echo.bytes, echo.size, flow->nonce);
+	sequence = message_sequence(echo.bytes, echo.size, flow_newest(flow));
+	probe = find_answered(flow, &echo, sequence);
 	if (probe)
 		sequence = probe->sequence;
 	mismatch =
-		message_mismatch(arrival->bytes, MIN(arrival->size, expected),
-				 sequence, flow->nonce);
-	if (probe &&
-	    (ours || message_has_body(arrival->bytes, arrival->size, sequence)))
-		flow_answer_probe(flow, probe, arrival, mismatch);
+		message_mismatch(echo.bytes, echo.size, sequence, flow->nonce);
+	if (probe && !is_anonymous(flow, arrival))
+		answer_probe(flow, probe, arrival, mismatch);
 	else
 		answer_unknown(flow, arrival, sequence, mismatch,
-			       ours && arrival->size >= MESSAGE_HEADER_SIZE);
+			       echo.ours && echo.size >= MESSAGE_HEADER_SIZE);
 }

@@ -37,7 +37,13 @@ static void stream_is_open(struct flow *flow)
 	struct address own = { .length = sizeof(own) - sizeof(own.length) };
 
 	flow->state = FLOW_OPEN;
-	flow->target->reached = true;
+	target_reach(flow->target, flow->candidate);
+	/* Begin with what waits: the rest went with the connection before, or
+	 * was given up meanwhile. */
+	while (flow->sent_count < flow->count &&
+	       flow_nth(flow, flow->sent_count)->state != PROBE_WAITING)
+		flow->sent_count++;
+	flow->received_count = flow->sent_count;
 	flow->stamps = has_stamps(flow);
 	flow->stamp_next = 0;
 	if (getsockname(flow->fd, &own.any, &own.length) == 0)
@@ -73,14 +79,16 @@ int flow_stream_open(struct flow *flow)
 }
 
 /* Messages from sent_count on wait to be sent, the first one in part. */
-static int send_some(struct flow *flow, size_t size)
+static int send_some(struct flow *flow, size_t size, const struct probe *fresh)
 {
-	struct probe *probe = flow_nth(flow, flow->sent_count);
+	uint64_t sequence = flow_sequence(flow, flow->sent_count);
+	struct probe *probe = flow_find(flow, sequence);
 	ssize_t sent;
 
-	message_write(flow->context->message, size, probe->sequence,
-		      flow->nonce);
-	if (flow->sent_part == 0 && !probe->connecting)
+	message_write(flow->context->message, size, sequence, flow->nonce);
+	/* Of any other one the time that it stood in line counts, too. */
+	if (fresh && probe == fresh && flow->sent_part == 0 &&
+	    !fresh->connecting)
 		probe->sent = clock_now();
 	sent = send(flow->fd, flow->context->message + flow->sent_part,
 		    size - flow->sent_part, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -90,20 +98,21 @@ static int send_some(struct flow *flow, size_t size)
 	flow->stamp_next += (uint32_t)sent;
 	if (flow->sent_part < size)
 		return 0;
-	probe->stamp_id = flow->stamp_next - 1;
+	if (probe)
+		probe->stamp_id = flow->stamp_next - 1;
 	flow->sent_count++;
 	flow->sent_part = 0;
 	return 0;
 }
 
-void flow_stream_send(struct flow *flow)
+void flow_stream_send(struct flow *flow, const struct probe *fresh)
 {
 	size_t size = flow->context->settings->size;
 	int error = 0;
 
 	while (flow->state == FLOW_OPEN && flow->sent_count < flow->count &&
 	       error == 0)
-		error = send_some(flow, size);
+		error = send_some(flow, size, fresh);
 	if (error == -EAGAIN || error == -EINTR)
 		error = 0;
 	if (error == 0 && flow->state == FLOW_OPEN)
@@ -114,56 +123,84 @@ void flow_stream_send(struct flow *flow)
 
 static void finish_connecting(struct flow *flow)
 {
+	struct target *target = flow->target;
 	int error = target_connected(flow->fd);
 
+	/* Meanwhile another flow has found which address it is to be. */
+	if (error == 0 && target->reached && flow->candidate != target->chosen)
+		error = -ECONNABORTED;
 	if (error == 0) {
 		stream_is_open(flow);
-		flow_stream_send(flow);
+		flow_stream_send(flow, NULL);
 		return;
 	}
 	close(flow->fd);
 	flow->fd = -1;
 	flow->state = FLOW_CLOSED;
-	if (target_choose_next(flow->target) && flow_open(flow) == 0)
+	if (flow_choose_next(flow) && flow_open_next(flow) == 0)
 		return;
 	/* Before the first probe nobody waits; it will try again, and tell. */
 	flow_close(flow, flow->waiting > 0 ? strerrordesc_np(-error) : NULL);
 }
 
-/* The bytes in arrival are the next of the stream. */
-static void take_bytes(struct flow *flow, struct arrival *arrival)
+/*
+ * The next message as it should come back; how much of it may be on its way:
+ * of what is still being sent, what was sent so far.
+ */
+static size_t expect(struct flow *flow)
 {
-	size_t size = flow->context->settings->size, left = arrival->size;
-	const unsigned char *bytes = arrival->bytes;
+	size_t size = flow->context->settings->size;
 
-	while (left > 0 && flow->received_count < flow->sent_count) {
-		struct probe *probe = flow_nth(flow, flow->received_count);
-		size_t part = MIN(size - flow->received_part, left), same = 0;
-		const unsigned char *expected =
-			flow->context->message + flow->received_part;
+	message_write(flow->context->message, size,
+		      flow_sequence(flow, flow->received_count), flow->nonce);
+	return (flow->received_count < flow->sent_count ? size
+							: flow->sent_part) -
+	       flow->received_part;
+}
 
-		message_write(flow->context->message, size, probe->sequence,
-			      flow->nonce);
-		while (same < part && bytes[same] == expected[same])
-			same++;
-		arrival->size = size;
-		flow->received_part += part;
-		if (same < part) {
-			flow_answer_probe(flow, probe, arrival,
-					  flow->received_part - part + same);
-			flow_close(flow, "the stream is corrupt");
-			return;
-		}
-		bytes += part;
-		left -= part;
-		if (flow->received_part < size)
-			return;
+static void answer(struct flow *flow, const struct arrival *arrival,
+		   size_t mismatch)
+{
+	struct arrival message = *arrival;
+
+	message.size = flow->context->settings->size;
+	flow_answer_to(flow, flow_sequence(flow, flow->received_count),
+		       &message, mismatch);
+}
+
+/* Take what belongs to one message. */
+static void take_part(struct flow *flow, struct arrival *rest)
+{
+	size_t part = MIN(expect(flow), rest->size), same = 0;
+	const unsigned char *expected =
+		flow->context->message + flow->received_part;
+
+	if (part == 0) {
+		flow_close(flow, "more came back than was sent");
+		return;
+	}
+	while (same < part && rest->bytes[same] == expected[same])
+		same++;
+	flow->received_part += same;
+	rest->bytes += same;
+	rest->size -= same;
+	if (same < part) {
+		answer(flow, rest, flow->received_part);
+		flow_close(flow, "the stream is corrupt");
+	} else if (flow->received_part == flow->context->settings->size) {
+		answer(flow, rest, flow->received_part);
 		flow->received_part = 0;
 		flow->received_count++;
-		flow_answer_probe(flow, probe, arrival, size);
 	}
-	if (left > 0)
-		flow_close(flow, "more came back than was sent");
+}
+
+/* The bytes in arrival are the next of the stream. */
+static void take_bytes(struct flow *flow, const struct arrival *arrival)
+{
+	struct arrival rest = *arrival;
+
+	while (rest.size > 0 && flow->state == FLOW_OPEN)
+		take_part(flow, &rest);
 }
 
 static ssize_t receive(struct flow *flow, struct arrival *arrival)
@@ -209,12 +246,13 @@ void flow_stream_on_ready(struct flow *flow, uint32_t events)
 		return;
 	}
 	if (events & EPOLLOUT)
-		flow_stream_send(flow);
+		flow_stream_send(flow, NULL);
 	if (flow->state != FLOW_OPEN)
 		return;
 	if (flow->stamps)
 		flow_read_errors(flow);
 	size = receive(flow, &arrival);
+	flow->context->unread |= size == (ssize_t)flow->context->buffer_size;
 	if (size > 0)
 		take_bytes(flow, &arrival);
 	else if (size == 0)

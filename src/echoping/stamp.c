@@ -125,8 +125,7 @@ static void read_control(struct cmsghdr *control, struct stamp_event *event)
 		read_error(control, event);
 }
 
-int stamp_next(int fd, unsigned char *buffer, size_t size,
-	       struct stamp_event *event)
+int stamp_next(int fd, void *buffer, size_t size, struct stamp_event *event)
 {
 	union {
 		struct cmsghdr alignment;

@@ -48,7 +48,7 @@ uint64_t stamp_received(struct msghdr *message);
  * Take one event out of the error queue, with the begin of the datagram that
  * caused an error in buffer.  0, or -EAGAIN if there is none.
  */
-int stamp_next(int fd, unsigned char *buffer, size_t size,
+int stamp_next(int fd, void *buffer, size_t size,
 	       struct stamp_event *event) MUST_CHECK;
 
 /* CLOCK_MONOTONIC and CLOCK_REALTIME, ns. */

@@ -168,6 +168,13 @@ bool target_choose_next(struct target *target)
 	return target->chosen != 0;
 }
 
+void target_reach(struct target *target, int candidate)
+{
+	if (!target->reached && candidate != target->chosen)
+		target_choose(target, candidate);
+	target->reached = true;
+}
+
 int target_type(const struct target *target)
 {
 	return transport_type(target->endpoint.transport);

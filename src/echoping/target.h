@@ -42,6 +42,9 @@ int target_resolve(struct target *target, const char *text,
  */
 bool target_choose_next(struct target *target);
 
+/* This candidate answered: from now on it is the one, unless another is. */
+void target_reach(struct target *target, int candidate);
+
 /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET. */
 int target_type(const struct target *target);
 
