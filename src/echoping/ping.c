@@ -169,13 +169,14 @@ static void set_timer(struct ping *ping, uint64_t deadline)
 	(void)timerfd_settime(ping->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
-/* Wait until the deadline at most; true if all that is ready was seen. */
+/* Wait until the deadline at most; true if all that had come was seen. */
 static bool dispatch(struct ping *ping, uint64_t deadline)
 {
 	struct epoll_event events[EVENTS_MAX];
 	uint64_t expirations;
 	int count;
 
+	ping->context.unread = false;
 	set_timer(ping, deadline);
 	count = epoll_wait(ping->context.epoll_fd, events, EVENTS_MAX, -1);
 	for (int i = 0; i < count; i++) {
@@ -189,7 +190,7 @@ static bool dispatch(struct ping *ping, uint64_t deadline)
 		else
 			flow_on_ready(ready, events[i].events);
 	}
-	return count >= 0 && count < EVENTS_MAX;
+	return count >= 0 && count < EVENTS_MAX && !ping->context.unread;
 }
 
 static bool is_waiting(const struct ping_target *target)
@@ -199,6 +200,14 @@ static bool is_waiting(const struct ping_target *target)
 			return true;
 	}
 	return false;
+}
+
+/* On schedule; what was missed because we were held up is left out. */
+static uint64_t next_due(uint64_t due, uint64_t interval, uint64_t now)
+{
+	if (interval >= NSEC_INFINITY - now)
+		return NSEC_INFINITY;
+	return due + (1 + (now - due) / interval) * interval;
 }
 
 /* Send what is due; returns when the next is, NSEC_INFINITY if all are sent. */
@@ -215,7 +224,7 @@ static uint64_t send_due(struct ping *ping, struct ping_target *target,
 		return NSEC_INFINITY; /* until a reply or its timeout */
 	flow_probe(&target->flows[target->sent % target->flow_count]);
 	target->sent++;
-	target->due = MAX(target->due + settings->interval, now);
+	target->due = next_due(target->due, settings->interval, now);
 	if (settings->count > 0 && target->sent == settings->count)
 		return NSEC_INFINITY;
 	return target->due;
@@ -241,14 +250,16 @@ static bool ping_is_over(const struct ping *ping, uint64_t now)
 static void ping_loop(struct ping *ping)
 {
 	struct flow_context *context = &ping->context;
-	uint64_t now = clock_now();
+	uint64_t now = clock_now(), looked = now;
 	bool seen_all = true;
 
 	while (!ping_is_over(ping, now)) {
 		uint64_t next = ping->end;
 
+		/* Not by `now`: since we looked we may have been held up. */
 		if (seen_all)
-			flow_expire(context, now);
+			flow_expire(context, looked);
+		looked = now;
 		for (size_t i = 0; i < ping->target_count; i++)
 			next = MIN(next,
 				   send_due(ping, &ping->targets[i], now));
@@ -278,7 +289,9 @@ static bool is_connecting(const struct ping *ping)
  */
 static void connect_all(struct ping *ping)
 {
-	uint64_t limit = clock_now() + ping->context.settings->timeout;
+	const struct settings *settings = ping->context.settings;
+	uint64_t limit =
+		clock_now() + MIN(settings->timeout, settings->deadline);
 
 	for (size_t i = 0; i < ping->target_count; i++) {
 		struct ping_target *target = &ping->targets[i];
@@ -298,6 +311,7 @@ static void ping_start(struct ping *ping)
 	uint64_t spacing =
 		MIN(settings->interval / ping->target_count, TARGET_SPACING);
 
+	ping->started = clock_now();
 	ping->context.reporter->ping_start(settings, ping->targets[0].target,
 					   ping->target_count);
 	if (!settings->connect)
@@ -317,6 +331,8 @@ enum exit_status ping_run(const struct settings *settings,
 	struct ping ping;
 	int error;
 
+	if (settings->target_count == 0)
+		return status; /* the command line has one */
 	for (size_t i = 0; i < settings->target_count; i++) {
 		if (!ping_is_possible(settings, &targets[i], source))
 			return EXIT_STATUS_ERROR;

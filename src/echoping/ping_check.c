@@ -16,9 +16,8 @@
 /* How many probes of one flow can be under way, twice, and then some. */
 uint64_t ping_probes_to_remember(const struct settings *settings)
 {
-	uint64_t each = settings->interval * settings->flows;
-
-	return 2 * (settings->timeout / each) + REMEMBERED_MIN;
+	return 2 * (settings->timeout / settings->interval / settings->flows) +
+	       REMEMBERED_MIN;
 }
 
 /* What the options ask for, but this target cannot do; NULL if nothing. */
@@ -28,9 +27,9 @@ static const char *find_obstacle(const struct settings *settings,
 	if (settings->size > target_size_max(target))
 		return "--size is too large for a datagram (at most 65507 over "
 		       "IPv4, 65527 otherwise)";
-	if (settings->size == 0 && target_type(target) == SOCK_STREAM)
-		return "--size=0 is for datagrams (a stream has no empty "
-		       "message)";
+	if (settings->size == 0 && target_type(target) != SOCK_DGRAM)
+		return "--size=0 is for datagrams (of a connection it is the "
+		       "end)";
 	if (ping_probes_to_remember(settings) > REMEMBERED_MAX)
 		return "too many probes would be under way at once (raise "
 		       "--interval or lower --timeout)";
@@ -57,8 +56,8 @@ static const char *remedy_for(int error)
 	return "";
 }
 
-bool ping_is_possible(const struct settings *settings,
-		      const struct target *target, const struct source *source)
+bool ping_is_possible(const struct settings *settings, struct target *target,
+		      const struct source *source)
 {
 	const char *obstacle = find_obstacle(settings, target);
 	const char *what = NULL;
@@ -68,7 +67,9 @@ bool ping_is_possible(const struct settings *settings,
 		report_trouble(target, "%s", obstacle);
 		return false;
 	}
-	fd = target_open(target, settings, source, 0, &what);
+	do
+		fd = target_open(target, settings, source, 0, &what);
+	while (fd < 0 && target_choose_next(target));
 	if (fd >= 0) {
 		close(fd);
 		return true;

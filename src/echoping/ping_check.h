@@ -11,7 +11,7 @@
 uint64_t ping_probes_to_remember(const struct settings *settings);
 
 /* Can this target be probed as the options ask for?  If not, says why. */
-bool ping_is_possible(const struct settings *settings,
-		      const struct target *target, const struct source *source);
+bool ping_is_possible(const struct settings *settings, struct target *target,
+		      const struct source *source);
 
 #endif
