@@ -66,6 +66,13 @@ echoping_unit_tests = \
 	tests/unit/check_export_hdr \
 	tests/unit/check_export_plot \
 	tests/unit/check_export_runs \
+	tests/unit/check_flow \
+	tests/unit/check_flow_clock \
+	tests/unit/check_flow_connection \
+	tests/unit/check_flow_datagram \
+	tests/unit/check_flow_reply \
+	tests/unit/check_flow_stream \
+	tests/unit/check_flow_unix \
 	tests/unit/check_latency \
 	tests/unit/check_load_batch \
 	tests/unit/check_load_choose \
@@ -75,6 +82,10 @@ echoping_unit_tests = \
 	tests/unit/check_message \
 	tests/unit/check_message_nonce \
 	tests/unit/check_pattern \
+	tests/unit/check_ping \
+	tests/unit/check_ping_check \
+	tests/unit/check_ping_failure \
+	tests/unit/check_ping_summary \
 	tests/unit/check_report_historical \
 	tests/unit/check_report_json \
 	tests/unit/check_report_openmetrics \
@@ -86,6 +97,7 @@ echoping_unit_tests = \
 	tests/unit/check_settings_help \
 	tests/unit/check_settings_operands \
 	tests/unit/check_settings_value \
+	tests/unit/check_stamp \
 	tests/unit/check_tally \
 	tests/unit/check_target \
 	tests/unit/check_target_open \
@@ -104,6 +116,7 @@ tests_unit_libharness_a_SOURCES = \
 	tests/unit/datagram_rig.c tests/unit/datagram_rig.h \
 	tests/unit/export_rig.c tests/unit/export_rig.h \
 	tests/unit/faults.c tests/unit/faults.h \
+	tests/unit/flow_rig.c tests/unit/flow_rig.h \
 	tests/unit/harness.c tests/unit/harness.h \
 	tests/unit/injection.h \
 	tests/unit/namespace.c tests/unit/namespace.h \
@@ -194,6 +207,15 @@ tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 tests_unit_check_datagram_train_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmmsg \
 	-Wl,--wrap=sendmmsg -Wl,--wrap=sendmsg
 tests_unit_check_export_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
+tests_unit_check_flow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
+	-Wl,--wrap=mmap
+tests_unit_check_flow_connection_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=connect \
+	-Wl,--wrap=epoll_ctl -Wl,--wrap=socket
+tests_unit_check_flow_datagram_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
+	-Wl,--wrap=recvmsg -Wl,--wrap=sendto -Wl,--wrap=socket
+tests_unit_check_flow_stream_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
+	-Wl,--wrap=recvmsg -Wl,--wrap=send
+tests_unit_check_flow_unix_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=connect
 tests_unit_check_histogram_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_intake_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind
 tests_unit_check_intake_failure_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
@@ -213,6 +235,14 @@ tests_unit_check_log_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_check_message_nonce_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=clock_gettime -Wl,--wrap=getpid -Wl,--wrap=getrandom
 tests_unit_check_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
+tests_unit_check_ping_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_wait \
+	-Wl,--wrap=report_choose -Wl,--wrap=sendto
+tests_unit_check_ping_check_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket
+tests_unit_check_ping_failure_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
+	-Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl -Wl,--wrap=malloc \
+	-Wl,--wrap=signalfd -Wl,--wrap=timerfd_create
+tests_unit_check_ping_summary_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
+	-Wl,--wrap=export_files -Wl,--wrap=mmap
 tests_unit_check_privilege_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getpwnam \
 	-Wl,--wrap=initgroups -Wl,--wrap=setresgid -Wl,--wrap=setresuid
 tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
@@ -233,6 +263,8 @@ tests_unit_check_settings_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
 tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 	-Wl,--wrap=listen -Wl,--wrap=socket
 tests_unit_check_socket_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
+tests_unit_check_stamp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmsg \
+	-Wl,--wrap=setsockopt
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_tally_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
