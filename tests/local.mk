@@ -42,7 +42,12 @@ echoping_functional_tests = \
 	tests/functional/test_defects.py \
 	tests/functional/test_load.py \
 	tests/functional/test_load_faults.py \
-	tests/functional/test_output.py
+	tests/functional/test_output.py \
+	tests/functional/test_ping.py \
+	tests/functional/test_ping_cost.py \
+	tests/functional/test_ping_faults.py \
+	tests/functional/test_ping_network.py \
+	tests/functional/test_ping_stream.py
 
 FUNCTIONAL_TESTS =
 if ENABLE_ECHOPING

@@ -61,10 +61,15 @@ def readable(*files, timeout=0.0):
     return [by_number[fd] for fd, _ in poll.poll(timeout * 1000)]
 
 
-def sanitized():
-    """Whether the daemon is instrumented: its memory and calls say nothing."""
-    content = os.pread(_binary, os.fstat(_binary).st_size, 0)
+def is_sanitized(binary):
+    """Whether an open program is instrumented."""
+    content = os.pread(binary, os.fstat(binary).st_size, 0)
     return b"__asan_init" in content or b"__tsan_init" in content
+
+
+def sanitized():
+    """Whether the daemon is: its memory and calls say nothing."""
+    return is_sanitized(_binary)
 
 
 def become_ordinary():
