@@ -44,17 +44,17 @@ enum server_state {
 };
 
 struct server {
+	struct stats stats; /* of the main thread */
 	const struct options *options;
 	enum server_state state;
+	bool unresponsive;
 	struct intake intake;
 	struct crew crew;
 
 	struct reactor reactor;
-	struct stats stats; /* of the main thread */
 	struct event_source signals, answers;
 	struct reactor_timer tick, watchdog;
 	uint64_t watchdog_interval; /* µs; 0: off */
-	bool unresponsive;
 	struct stats_snapshot seen; /* at the last tick */
 	struct report report;
 	uint64_t active_at, stop_deadline;

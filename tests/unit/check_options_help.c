@@ -219,7 +219,7 @@ START_TEST(defaults_are_those_that_help_says)
 				 OPTION_RUN);
 		expect_equal(&options, &defaults);
 	}
-	ck_assert_int_eq(fallbacks, 8);
+	ck_assert_int_eq(fallbacks, 9);
 }
 END_TEST
 
