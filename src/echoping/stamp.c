@@ -88,7 +88,7 @@ uint64_t stamp_received(struct msghdr *message)
 static void read_offender(const struct sock_extended_err *error, size_t size,
 			  struct address *from)
 {
-	const struct sockaddr *offender = SO_EE_OFFENDER(error);
+	const struct sockaddr *offender = (const void *)(error + 1);
 	size_t room = size - sizeof(*error);
 
 	from->length = 0;
