@@ -356,14 +356,6 @@ def historical():
         assert echod.counters()["connections_accepted"] - before == 3
 
 
-@case("--interval=infinity: one probe")
-def one_probe():
-    with daemon("udp") as echod:
-        it = echoping("--json", "-i", "infinity", "--flows=2", "--deadline",
-                      "300ms", target(echod, "udp"))
-    assert_tally(it.summary(), received=1)
-
-
 @case("the lines of ping without --json, with the reply's address")
 def plain():
     with daemon("udp") as echod:
