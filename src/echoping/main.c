@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "common/text.h"
 #include "echoping/conformance.h"
 #include "echoping/console.h"
 #include "echoping/export.h"
@@ -16,8 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum exit_status complain(const char *text)
+/* It may quote what was given: one line stays one line. */
+static enum exit_status complain(const char *quoting)
 {
+	char text[OPTION_ERROR_MAX];
+
+	snprintf(text, sizeof(text), "%s", quoting);
+	text_mask_controls(text);
 	fprintf(stderr, "echoping: %s\n", text);
 	return EXIT_STATUS_ERROR;
 }

@@ -205,6 +205,28 @@ static void print_reply(const struct settings *settings,
 	console_flush();
 }
 
+/* Who says that it is lost, if another than who was asked. */
+static void print_offender(const struct reply *probe)
+{
+	const struct address *asked = &probe->target->endpoint.address;
+	struct address from = probe->from, to = *asked;
+	char text[ADDRESS_TEXT_MAX];
+	const char *end;
+
+	if (from.length == 0)
+		return;
+	/* An ICMP error comes from a host, not from a port. */
+	address_set_port(&from, 0);
+	address_set_port(&to, 0);
+	if (from.length == to.length &&
+	    memcmp(&from.any, &to.any, to.length) == 0)
+		return;
+	address_format(&from, text);
+	end = strrchr(text, ':');
+	if (end)
+		printf(" (says %.*s)", (int)(end - text), text);
+}
+
 static void print_lost(const struct settings *settings,
 		       const struct reply *probe)
 {
@@ -218,9 +240,10 @@ static void print_lost(const struct settings *settings,
 	printf("no reply");
 	print_from(settings, probe, &probe->target->endpoint.address);
 	print_probe(settings, probe);
-	printf(" after %s%s%s%s\n", waited, probe->reason ? ": " : "",
-	       probe->reason ? probe->reason : "",
-	       console_style(settings, stdout, CONSOLE_PLAIN));
+	printf(" after %s%s%s", waited, probe->reason ? ": " : "",
+	       probe->reason ? probe->reason : "");
+	print_offender(probe);
+	printf("%s\n", console_style(settings, stdout, CONSOLE_PLAIN));
 	console_flush();
 }
 

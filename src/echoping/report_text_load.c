@@ -55,6 +55,12 @@ static void format_bandwidth(double rate, char text[RATE_TEXT_MAX])
 	snprintf(text, RATE_TEXT_MAX, "%.0f B/s", rate);
 }
 
+/* The unit that bulk rates are compared in, whatever the rate. */
+static void format_bulk_rate(double rate, char text[RATE_TEXT_MAX])
+{
+	snprintf(text, RATE_TEXT_MAX, "%.3f GB/s", rate / 1e9);
+}
+
 /* "1 connection", "50 connections", "50 sockets" */
 static void format_connections(const struct target *target, uint64_t count,
 			       char text[RATE_TEXT_MAX])
@@ -160,7 +166,7 @@ void text_load_interval(const struct settings *settings,
 		append(line, &length, "%" PRIu64 " open, ",
 		       interval->connections);
 	if (settings->load == LOAD_BULK) {
-		format_bandwidth(per_second(interval->bytes, interval->length),
+		format_bulk_rate(per_second(interval->bytes, interval->length),
 				 rate);
 		append(line, &length, "%s each way", rate);
 	} else {
@@ -182,21 +188,24 @@ static void print_amounts(const struct load_summary *summary)
 	const char *noun = "message";
 	char elapsed[LATENCY_TEXT_MAX], rate[RATE_TEXT_MAX];
 	char bandwidth[RATE_TEXT_MAX], connections[RATE_TEXT_MAX];
+	bool is_bulk = summary->settings->load == LOAD_BULK;
+	double bytes = per_second(summary->bytes, summary->elapsed);
 
 	latency_format(summary->elapsed, elapsed);
 	format_rate(per_second(tally->received, summary->elapsed), rate);
-	format_bandwidth(per_second(summary->bytes, summary->elapsed),
-			 bandwidth);
 	format_connections(summary->target, summary->connections, connections);
 	if (summary->settings->load == LOAD_CONNECT)
 		noun = "connection";
-	if (summary->settings->load == LOAD_BULK)
+	if (is_bulk) {
+		format_bulk_rate(bytes, bandwidth);
 		printf("%" PRIu64 " bytes", summary->bytes);
-	else
+	} else {
+		format_bandwidth(bytes, bandwidth);
 		printf("%" PRIu64 " %s%s", tally->received, noun,
 		       PLURAL(tally->received));
+	}
 	printf(" echoed and verified in %s", elapsed);
-	if (summary->settings->load != LOAD_BULK)
+	if (!is_bulk)
 		printf(", %s/s", rate);
 	printf(", %s each way, on %s by %u thread%s\n", bandwidth, connections,
 	       summary->threads, PLURAL(summary->threads));

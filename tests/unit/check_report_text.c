@@ -9,6 +9,7 @@
 #include "unit/report_rig.h"
 
 #include <stdlib.h>
+#include <arpa/inet.h>
 #include <string.h>
 
 static struct report_rig rig;
@@ -87,6 +88,23 @@ START_TEST(flows_and_the_time_of_day_are_told_if_asked_for)
 	report_text.lost(&rig.settings, &rig.reply);
 	stdout_expect("[1795673377.123456] no reply from 127.0.0.1:7: seq=1 "
 		      "flow=3 after 2.00 s\n");
+}
+END_TEST
+
+START_TEST(who_says_that_a_probe_is_lost_is_told)
+{
+	setup("udp:127.0.0.1:7");
+	rig.reply.reason = "No route to host";
+	report_text.lost(&rig.settings, &rig.reply);
+	stdout_expect(
+		"no reply from 127.0.0.1:7: seq=1 after 84.1 us: No route "
+		"to host\n");
+	rig.reply.from.in.sin_addr.s_addr = htonl(0x0a000001);
+	rig.reply.from.in.sin_port = 0;
+	report_text.lost(&rig.settings, &rig.reply);
+	stdout_expect(
+		"no reply from 127.0.0.1:7: seq=1 after 84.1 us: No route "
+		"to host (says 10.0.0.1)\n");
 }
 END_TEST
 
@@ -319,6 +337,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_name_is_told_with_its_address);
 	tcase_add_test(tcase, a_reply_is_a_line);
 	tcase_add_test(tcase, flows_and_the_time_of_day_are_told_if_asked_for);
+	tcase_add_test(tcase, who_says_that_a_probe_is_lost_is_told);
 	tcase_add_test(tcase, of_several_targets_the_one_is_told);
 	tcase_add_loop_test(tcase, what_is_wrong_is_told_plainly, 0,
 			    ARRAY_SIZE(wrong));

@@ -138,7 +138,7 @@ START_TEST(bulk_is_about_bytes)
 	stdout_expect("\n"
 		      "--- tcp:127.0.0.1:7 echoping load ---\n"
 		      "20000000000 bytes echoed and verified in 10.0 s, "
-		      "2.00 GB/s each way, on 1 connection by 1 thread\n"
+		      "2.000 GB/s each way, on 1 connection by 1 thread\n"
 		      "0 sent, 0 lost (0.0 %)\n"
 		      "client CPU: user 0.005 ns and system 0.045 ns per "
 		      "byte, busy 10 % of 1 thread\n");
@@ -171,7 +171,7 @@ static const struct {
 	  "\r3 s: 1000/s, p50 3.00 us, p99 -, 50.0 % loss", false },
 	{ "--load 127.0.0.1:7",
 	  "\rwarm-up 3 s: 1000/s, p50 3.00 us, p99 -, 50.0 % loss", true },
-	{ "--load --bulk 127.0.0.1:7", "\r3 s: 2.00 MB/s each way", false },
+	{ "--load --bulk 127.0.0.1:7", "\r3 s: 0.002 GB/s each way", false },
 	{ "--load --hold 127.0.0.1:7",
 	  "\r3 s: 70 open, 1000/s, p50 3.00 us, p99 -, 50.0 % loss", false },
 	{ "-q --load 127.0.0.1:7", "", false },

@@ -38,7 +38,7 @@ START_TEST(the_output_chooses_the_reporter)
 END_TEST
 
 static const struct {
-	enum fault fault;
+	enum reply_fault fault;
 	const char *name;
 } faults[] = {
 	{ FAULT_DUPLICATE, "duplicate" },
