@@ -29,29 +29,28 @@ void pattern_init(const struct fill *fill)
 		pattern_bytes[i] = pattern_bytes[i - PATTERN_PERIOD];
 }
 
-/* Within PATTERN_SPAN bytes.  Nearly always all is right: memcmp(3) is fast. */
-static size_t mismatch_within(const unsigned char *expected,
-			      const unsigned char *bytes, size_t length)
+/* Byte by byte: it is rare. */
+static size_t find_mismatch(uint64_t position, const unsigned char *bytes,
+			    size_t length)
 {
-	size_t same = 0;
-
-	if (memcmp(expected, bytes, length) == 0)
-		return length;
-	while (expected[same] == bytes[same])
-		same++;
-	return same;
+	for (size_t at = 0; at < length; at++) {
+		if (bytes[at] != pattern_at(position + at)[0])
+			return at;
+	}
+	return length;
 }
 
 size_t pattern_mismatch(uint64_t position, const unsigned char *bytes,
 			size_t length)
 {
-	size_t done = 0, same = 0, part = 0;
+	size_t done = 0, part = MIN(length, (size_t)PATTERN_SPAN);
 
-	while (done < length && same == part) {
+	/* Nearly always all is right, and lies in one piece. */
+	while (memcmp(pattern_at(position + done), bytes + done, part) == 0) {
+		done += part;
+		if (done == length)
+			return length;
 		part = MIN(length - done, (size_t)PATTERN_SPAN);
-		same = mismatch_within(pattern_at(position + done),
-				       bytes + done, part);
-		done += same;
 	}
-	return done;
+	return done + find_mismatch(position + done, bytes + done, part);
 }
