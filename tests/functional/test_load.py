@@ -137,7 +137,8 @@ def unix_again():
             until(lambda: _received(echod) > 0, "load")
             it.interrupt()
         summary = it.summary()
-        assert 3 <= summary["errors"], summary["errors"]
+        # Not each socket need have noticed before the end.
+        assert 1 <= summary["errors"], summary["errors"]
         assert summary["received"] + summary["lost"] == summary["sent"]
         for fault in ("duplicate", "truncated", "corrupt", "foreign"):
             assert summary[fault] == 0, (kind, fault, summary[fault])
