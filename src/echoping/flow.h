@@ -70,6 +70,8 @@ struct flow {
 	int fd;
 	uint16_t port; /* ours, once it is known; 0: none */
 	bool stamps;   /* the kernel timestamps what is sent */
+	bool wants_out;
+	uint32_t stamp_next; /* id of the next datagram, or byte, sent */
 	uint64_t nonce;
 	struct tally tally;
 
@@ -79,11 +81,9 @@ struct flow {
 	uint64_t waiting;  /* those that wait */
 	uint64_t furthest; /* the greatest sequence that was answered */
 
-	uint32_t stamp_next; /* id of the next datagram, or byte, sent */
 	/* Streams: how far each way is, in probes and bytes of the next. */
 	uint64_t sent_count, received_count;
 	size_t sent_part, received_part;
-	bool wants_out;
 };
 
 /* Something that came, and when. */

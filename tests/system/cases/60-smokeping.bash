@@ -38,7 +38,8 @@ smokeping_round() {
 	END
 	mkdir -p /run/smokeping
 	rm -f /var/lib/smokeping/*.rrd
-	smokeping --config /etc/smokeping/config --debug
+	# What it debugs goes to standard error.
+	smokeping --config /etc/smokeping/config --debug 2>&1
 }
 
 # TARGET LOSS: what one round has stored of it.
@@ -47,7 +48,7 @@ stored() {
 
 	case $2 in
 	0) has -E "update\(/var/lib/smokeping/$1.rrd .*:0:($time:){3}$time\)" ;;
-	*) has -E "update\(/var/lib/smokeping/$1.rrd .*:U(:U){3,5}\)" ;;
+	*) has -E "update\(/var/lib/smokeping/$1.rrd .*:$2:U:U:U:U\)" ;;
 	esac
 }
 
@@ -66,6 +67,6 @@ case_smokeping_sees_that_nobody_answers() {
 	local round
 
 	round=$(smokeping_round)
-	stored tcp U <<<"$round"
-	stored udp U <<<"$round"
+	stored tcp 3 <<<"$round"
+	stored udp 3 <<<"$round"
 }
