@@ -119,7 +119,7 @@ def _libraries(file):
     return [name for name in names if not _is_installed(name)]
 
 
-def _unpack(package, place, root):
+def unpack(package, place, root):
     """Fetch and unpack a package and its libraries; returns its version."""
     done, wanted, version = set(), [package], None
     while wanted:
@@ -132,6 +132,15 @@ def _unpack(package, place, root):
         version = version or _run("dpkg-deb", "-f", file, "Version")
         wanted += _libraries(file)
     return version
+
+
+def with_libraries(root):
+    """What to put in front of a command that was unpacked there."""
+    libraries = glob.glob(f"{root}/lib/*-linux-*") + glob.glob(
+        f"{root}/usr/lib/*-linux-*")
+    if not libraries:
+        return []
+    return ["env", f"LD_LIBRARY_PATH={':'.join(libraries)}"]
 
 
 def _by_transport(commands, **places):
@@ -155,14 +164,10 @@ def fetch(package, place):
         raise LeftOut(f"it is none of {', '.join(COMMANDS)}")
     root = os.path.join(place, package)
     shutil.rmtree(root, ignore_errors=True)
-    version = _unpack(package, place, root)
-    libraries = glob.glob(f"{root}/lib/*-linux-*") + glob.glob(
-        f"{root}/usr/lib/*-linux-*")
+    version = unpack(package, place, root)
     commands = _by_transport(COMMANDS[package], root=root, place=place)
-    if libraries:
-        path = f"LD_LIBRARY_PATH={':'.join(libraries)}"
-        commands = {transport: ["env", path, *command]
-                    for transport, command in commands.items()}
+    commands = {transport: [*with_libraries(root), *command]
+                for transport, command in commands.items()}
     return Peer(package, version, commands, f"{root}.log")
 
 
