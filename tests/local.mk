@@ -21,6 +21,7 @@ echoping_fuzz_tests = \
 echod_functional_tests = \
 	tests/functional/test_activation.py \
 	tests/functional/test_addresses.py \
+	tests/functional/test_bench.py \
 	tests/functional/test_busy_poll.py \
 	tests/functional/test_datagram.py \
 	tests/functional/test_datagram_train.py \
@@ -176,6 +177,16 @@ bench-client: all tests/bench/bare
 		$(PYTHON) $(srcdir)/tests/bench/client.py $(BENCH) || \
 		test $$? = 77
 
+# echod beside its peers: 15 minutes, or 2.  As root, what peers need is
+# installed.  Results, report and plots are in $(top_builddir)/bench; BENCH:
+# --only=WORD,... for some of the cells, --save to commit the report.
+bench: all
+	@$(tests_environment) CC='$(CC)'; export CC; \
+		$(PYTHON) $(srcdir)/tests/bench/bench.py $(BENCH) || \
+		test $$? = 77
+bench-quick:
+	@$(MAKE) $(AM_MAKEFLAGS) bench BENCH='--quick $(BENCH)'
+
 # As root: what echoping --conformance says of them, and of echod.
 check-peers: all
 	@$(tests_environment) $(PYTHON) $(srcdir)/tests/compare/conformance.py \
@@ -226,13 +237,13 @@ fuzz:
 endif
 
 clean-local:
-	rm -rf compare-peers coverage fuzz corpus
+	rm -rf bench compare-peers coverage fuzz corpus
 	find . -name '*.gcda' -exec rm -f {} +
 	find . -name '*.gcno' -exec rm -f {} +
 CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
 
-.PHONY: bench-client check-functional check-is-missing check-lint check-peers \
-	check-system check-unit compare coverage fuzz
+.PHONY: bench bench-client bench-quick check-functional check-is-missing \
+	check-lint check-peers check-system check-unit compare coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
@@ -243,8 +254,29 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/compare/conformance.py \
 	tests/compare/peers.py \
 	tests/compare/probes.py \
+	tests/bench/alone.py \
+	tests/bench/bench.py \
+	tests/bench/cells.py \
 	tests/bench/client.py \
+	tests/bench/generator.py \
+	tests/bench/peers/asio.cc \
+	tests/bench/peers/asyncio_echo.py \
+	tests/bench/peers/blocking.c \
+	tests/bench/peers/echo.go \
+	tests/bench/peers/libevent.c \
+	tests/bench/peers/libuv.c \
+	tests/bench/peers/plain.h \
+	tests/bench/peers/recvfrom.c \
+	tests/bench/peers/recvmmsg.c \
+	tests/bench/peers/socket_echo.py \
+	tests/bench/peers/splice.c \
+	tests/bench/peers/uring.c \
+	tests/bench/plots.py \
+	tests/bench/process.py \
+	tests/bench/report.py \
 	tests/bench/rounds.py \
+	tests/bench/servers.py \
+	tests/bench/targets.py \
 	$(echod_functional_tests) \
 	$(echoping_functional_tests) \
 	tests/functional/client.py \

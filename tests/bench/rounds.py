@@ -6,6 +6,7 @@ turn, round by round, and what counts is the median of the ratios within each
 round; the spread (the middle half of them) tells what it is worth.
 """
 
+import contextlib
 import os
 import statistics
 import sys
@@ -27,15 +28,17 @@ def pinned(cpu):
     return ("taskset", "-c", str(cpu))
 
 
-def interleave(measures, count):
+def interleave(measures, count, around=contextlib.nullcontext):
     """Call each of the functions once a round; returns a list of dicts, from
-    its name to what it returned, a dict each round."""
+    its name to what it returned, a dict each round.  `around`: a context for
+    each round."""
     rounds = []
     for number in range(count):
         # Not always the same one first.
         names = list(measures)
         names = names[number % len(names):] + names[:number % len(names)]
-        rounds.append({name: measures[name]() for name in names})
+        with around():
+            rounds.append({name: measures[name]() for name in names})
         say(f"round {number + 1} of {count}")
     return rounds
 
