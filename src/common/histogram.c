@@ -16,6 +16,7 @@
 #include "common/histogram.h"
 
 #include <errno.h>
+#include <math.h>
 #include <sys/mman.h>
 
 #define DIGIT_BITS 10
@@ -121,20 +122,6 @@ double histogram_mean(const struct histogram *histogram)
 	return (double)histogram->sum / (double)MAX(histogram->total, 1);
 }
 
-/* By Newton, from above; sqrt() would ask every program for libm. */
-static double square_root(double square)
-{
-	double root = MAX(square, 1), next = root;
-
-	if (square <= 0)
-		return 0;
-	do {
-		root = next;
-		next = (root + square / root) / 2;
-	} while (next < root);
-	return root;
-}
-
 /*
  * From the exact sums of d = value - min and of d^2.  The largest d is among
  * them, so that the last difference loses little; the same of the values is
@@ -150,7 +137,7 @@ double histogram_deviation(const struct histogram *histogram)
 	sum = histogram->sum - min * histogram->total;
 	squares = histogram->squares - min * (histogram->sum + sum);
 	mean = (double)sum / total;
-	return square_root((double)squares / total - mean * mean);
+	return sqrt(MAX((double)squares / total - mean * mean, 0));
 }
 
 /* ceil(quantile * total), without the product, which may not fit. */
