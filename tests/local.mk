@@ -171,11 +171,17 @@ tests_bench_bare_LDADD =
 
 # Does echoping keep up with a loop that does nothing but send and receive?
 # BENCH: ROUNDS SECONDS CONNECTIONS SIZE.
-bench-client: all tests/bench/bare
+bench-client: all tests/bench/bare tests/bench/outside.so
 	@$(tests_environment) \
 		BARE='$(abs_top_builddir)/tests/bench/bare'; export BARE; \
+		OUTSIDE='$(abs_top_builddir)/tests/bench/outside.so'; \
+		export OUTSIDE; \
 		$(PYTHON) $(srcdir)/tests/bench/client.py $(BENCH) || \
 		test $$? = 77
+
+tests/bench/outside.so: tests/bench/outside.c
+	$(AM_V_GEN)$(CC) -D_GNU_SOURCE -O2 -fPIC -shared -o $@ \
+		$(srcdir)/tests/bench/outside.c
 
 # echod beside its peers: 15 minutes, or 2.  As root, what peers need is
 # installed.  Results, report and plots are in $(top_builddir)/bench; BENCH:
@@ -240,7 +246,7 @@ clean-local:
 	rm -rf bench compare-peers coverage fuzz corpus
 	find . -name '*.gcda' -exec rm -f {} +
 	find . -name '*.gcno' -exec rm -f {} +
-CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
+CLEANFILES += coverage.txt $(EXTRA_PROGRAMS) tests/bench/outside.so
 
 .PHONY: bench bench-client bench-quick check-functional check-is-missing \
 	check-lint check-peers check-system check-unit compare coverage fuzz
@@ -258,6 +264,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/bench/bench.py \
 	tests/bench/cells.py \
 	tests/bench/client.py \
+	tests/bench/outside.c \
 	tests/bench/generator.py \
 	tests/bench/peers/asio.cc \
 	tests/bench/peers/asyncio_echo.py \

@@ -5,8 +5,10 @@ bare one of bare.c, both against the same echod.
 
     client.py [ROUNDS [SECONDS [CONNECTIONS [SIZE]]]]
 
-echod is pinned to one CPU, the client to another.  $ECHOD, $ECHOPING and $BARE
-name the programs (default: in ../../build).
+echod is pinned to one CPU, the client to another.  User time is the time
+between system calls (outside.c), in runs of its own; what getrusage(2) makes of
+it is printed, too.  $ECHOD, $ECHOPING, $BARE and $OUTSIDE name the programs and
+the library (default: in ../../build).
 """
 
 import json
@@ -24,6 +26,8 @@ import daemon  # noqa: E402
 BUILD = os.path.join(HERE, "../../build")
 ECHOPING = os.environ.get("ECHOPING") or os.path.join(BUILD, "echoping")
 BARE = os.environ.get("BARE") or os.path.join(BUILD, "tests/bench/bare")
+OUTSIDE = os.environ.get("OUTSIDE") or os.path.join(
+    BUILD, "tests/bench/outside.so")
 
 WARMUP = 300  # milliseconds
 RATE_TARGET = 0.95  # of the bare loop
@@ -31,52 +35,62 @@ USER_TARGET = 250  # ns a message
 SKIPPED = 77
 
 
-def _run(cpu, *command):
-    """What it prints last, a JSON object."""
-    output = subprocess.run([*rounds.pinned(cpu), *map(str, command)],
-                            check=True, text=True, stdout=subprocess.PIPE,
-                            stdin=subprocess.DEVNULL).stdout
-    return json.loads(output.splitlines()[-1])
-
-
-def _figures(messages, elapsed, user, system):
-    return {"rate": messages / elapsed * 1e9,
-            "user": user / messages, "system": system / messages}
+def _run(cpu, command, outside=False):
+    """What it prints last, a JSON object; with `outside`, the time outside
+    system calls is a member of it."""
+    environment = dict(os.environ, LD_PRELOAD=OUTSIDE) if outside else None
+    done = subprocess.run([*rounds.pinned(cpu), *map(str, command)],
+                          check=True, text=True, capture_output=True,
+                          stdin=subprocess.DEVNULL, env=environment)
+    it = json.loads(done.stdout.splitlines()[-1])
+    if outside:
+        it.update(json.loads(done.stderr.splitlines()[-1]))
+    return it
 
 
 def _bare(cpu, address, connections, size, milliseconds):
-    it = _run(cpu, BARE, *address, connections, size, WARMUP, milliseconds)
-    return _figures(it["messages"], it["elapsed_ns"], it["user_ns"],
-                    it["system_ns"])
+    def run(warmup, outside):
+        return _run(cpu, (BARE, *address, connections, size, warmup,
+                          milliseconds), outside)
+    it, slow = run(WARMUP, False), run(0, True)
+    return {"rate": it["messages"] / it["elapsed_ns"] * 1e9,
+            "outside": slow["outside_ns"] / slow["messages"],
+            "user": it["user_ns"] / it["messages"],
+            "system": it["system_ns"] / it["messages"]}
 
 
 def _echoping(cpu, address, connections, size, milliseconds):
-    it = _run(cpu, ECHOPING, "--load", "--json",
-              f"--connections={connections}", f"--size={size}",
-              f"--warmup={WARMUP}ms", f"--duration={milliseconds}ms",
-              "tcp:{}:{}".format(*address))
-    if it["lost"] or it["corrupt"] or it["errors"]:
-        raise AssertionError(f"not all was echoed: {it}")
-    return _figures(it["received"], it["elapsed_ns"], it["cpu"]["user_ns"],
-                    it["cpu"]["system_ns"])
+    def run(warmup, outside):
+        it = _run(cpu, (ECHOPING, "--load", "--json", "--threads=1",
+                        f"--connections={connections}", f"--size={size}",
+                        f"--warmup={warmup}ms", f"--duration={milliseconds}ms",
+                        "tcp:{}:{}".format(*address)), outside)
+        if it["lost"] or it["corrupt"] or it["errors"]:
+            raise AssertionError(f"not all was echoed: {it}")
+        return it
+    it, slow = run(WARMUP, False), run(0, True)
+    return {"rate": it["received"] / it["elapsed_ns"] * 1e9,
+            "outside": slow["outside_ns"] / slow["received"],
+            "user": it["cpu"]["user_ns"] / it["received"],
+            "system": it["cpu"]["system_ns"] / it["received"]}
 
 
 def _print(measured, connections, size, seconds):
     ratio = rounds.ratios(measured, "echoping", "bare", "rate")
-    user = rounds.values(measured, "echoping", "user")
+    outside = rounds.values(measured, "echoping", "outside")
     print(f"{connections} connections, {size} bytes, {len(measured)} rounds "
           f"of {seconds} s; medians (middle half)")
     for name in ("bare", "echoping"):
         columns = [rounds.text(rounds.values(measured, name, key))
-                   for key in ("rate", "user", "system")]
-        print("{:9} {} messages/s, user {} ns, system {} ns a message"
-              .format(name, *columns))
+                   for key in ("rate", "outside", "user", "system")]
+        print("{:9} {} messages/s; outside system calls {} ns a message; "
+              "as accounted, user {} ns, system {} ns".format(name, *columns))
     median = rounds.middle(ratio)[0]
     print(f"rate, echoping / bare: {rounds.text(ratio, 3)}, "
           f"target at least {RATE_TARGET}: "
           f"{'met' if median >= RATE_TARGET else 'MISSED'}")
-    median = rounds.middle(user)[0]
-    print(f"user time of echoping: {rounds.text(user)} ns a message, "
+    median = rounds.middle(outside)[0]
+    print(f"user time of echoping: {rounds.text(outside)} ns a message, "
           f"target below {USER_TARGET}: "
           f"{'met' if median < USER_TARGET else 'MISSED'}")
 

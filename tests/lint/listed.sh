@@ -34,7 +34,8 @@ all_are_there() {
 	# shellcheck disable=SC2086 # names are words
 	for file in $(sed 's/#.*//' $makefiles | tr -s ' \t\\=' '\n' |
 		grep -E '^((completions|src|tests|systemd|man)/.*\.[a-z0-9]+|completions/_.*)$'); do
-		[ -e "$file" ] || [ -e "$file.in" ] || [ "${file%.a}" != "$file" ] ||
+		[ -e "$file" ] || [ -e "$file.in" ] ||
+			[ "${file%.a}" != "$file" ] || [ "${file%.so}" != "$file" ] ||
 			{ echo "$file is listed, but missing"; bad=1; }
 	done
 	return "$bad"
