@@ -15,6 +15,7 @@ endif
 libcommon_a_SOURCES = \
 	src/common/address.c src/common/address.h \
 	src/common/address_parse.c \
+	src/common/call.c src/common/call.h \
 	src/common/histogram.c src/common/histogram.h \
 	src/common/list.h \
 	src/common/macros.h \

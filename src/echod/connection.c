@@ -38,19 +38,14 @@ struct connection {
 	struct event_source source;
 	struct idle_entry idle;	 /* in the worker's connections */
 	struct held_bytes *held; /* HOLDING; NULL if left with the kernel */
+	struct stream stream;
 	uint8_t state;
-	bool tcp, records, draining, logged;
+	bool draining, logged;
 };
 
 static struct connection *connection_of(struct idle_entry *entry)
 {
 	return container_of(entry, struct connection, idle);
-}
-
-static struct stream stream_of(const struct connection *connection)
-{
-	return (struct stream){ connection->source.fd, connection->tcp,
-				connection->records };
 }
 
 /* Follows the connection in memory if connections are logged. */
@@ -145,7 +140,7 @@ static void connection_hold(struct connection *connection,
 			return;
 		}
 		worker->held += length;
-	} else if (connection->tcp) {
+	} else if (connection->stream.tcp) {
 		STATS_COUNT(&worker->stats, buffer_limited, 1);
 	}
 	connection->state = CONNECTION_HOLDING;
@@ -162,7 +157,6 @@ static void connection_resume(struct connection *connection)
 
 static void connection_flush(struct connection *connection)
 {
-	struct stream stream = stream_of(connection);
 	size_t sent;
 	int error;
 
@@ -170,7 +164,7 @@ static void connection_flush(struct connection *connection)
 		connection_resume(connection);
 		return;
 	}
-	error = held_send(connection->held, &stream, &sent);
+	error = held_send(connection->held, &connection->stream, &sent);
 	if (error < 0 && error != -EAGAIN) {
 		connection_fail(connection, -error);
 		return;
@@ -190,7 +184,7 @@ static void connection_flush(struct connection *connection)
  */
 static void connection_finish(struct connection *connection)
 {
-	if (!connection->tcp) {
+	if (!connection->stream.tcp) {
 		connection_close(connection, "stopping");
 		return;
 	}
@@ -226,9 +220,9 @@ static void connection_reply(struct connection *connection, size_t received,
 			     bool peeked)
 {
 	struct worker *worker = worker_of(&connection->source);
-	struct stream stream = stream_of(connection);
 	size_t sent;
-	int error = stream_send(&stream, worker->scratch, received, &sent);
+	int error = stream_send(&connection->stream, worker->scratch, received,
+				&sent);
 	int lost = 0;
 
 	if (error < 0 && error != -EAGAIN) {
@@ -237,7 +231,8 @@ static void connection_reply(struct connection *connection, size_t received,
 	}
 	/* An empty record is consumed when it was sent, not when it was not. */
 	if (peeked && (sent > 0 || error == 0))
-		lost = stream_consume(&stream, worker->scratch, sent);
+		lost = stream_consume(&connection->stream, worker->scratch,
+				      sent);
 	connection_count(connection, peeked ? sent : received, sent);
 	/* What could not be consumed would be echoed twice. */
 	if (lost < 0) {
@@ -252,7 +247,7 @@ static void connection_reply(struct connection *connection, size_t received,
 	 * A short read empties a TCP receive queue unless it stopped at urgent
 	 * data or a FIN; a Unix one may also have stopped at a descriptor.
 	 */
-	else if (connection->tcp && received < WORKER_SCRATCH_SIZE &&
+	else if (connection->stream.tcp && received < WORKER_SCRATCH_SIZE &&
 		 !connection->draining &&
 		 !(connection->source.ready & MORE_TO_COME))
 		event_source_consume(&connection->source, EPOLLIN);
@@ -264,17 +259,16 @@ static void connection_reply(struct connection *connection, size_t received,
  */
 static bool connection_must_peek(const struct connection *connection)
 {
-	return !connection->tcp ||
+	return !connection->stream.tcp ||
 	       !worker_may_hold(worker_of(&connection->source));
 }
 
 static void connection_echo(struct connection *connection)
 {
 	struct worker *worker = worker_of(&connection->source);
-	struct stream stream = stream_of(connection);
 	bool peek = connection_must_peek(connection);
 	struct stream_input input;
-	int error = stream_receive(&stream, worker->scratch,
+	int error = stream_receive(&connection->stream, worker->scratch,
 				   WORKER_SCRATCH_SIZE, peek, &input);
 
 	if (error < 0) {
@@ -332,8 +326,8 @@ static struct connection *connection_new(struct worker *worker, int fd,
 	event_source_init(&connection->source, fd, connection_on_ready);
 	connection->held = NULL;
 	connection->state = CONNECTION_ECHOING;
-	connection->tcp = origin->tcp;
-	connection->records = origin->records;
+	connection->stream =
+		(struct stream){ fd, origin->tcp, origin->records };
 	connection->draining = false;
 	connection->logged = logged;
 	if (logged)

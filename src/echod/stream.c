@@ -3,15 +3,17 @@
 
 #include "echod/stream.h"
 
+#include "common/call.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 
-static ssize_t receive(int fd, void *buffer, size_t size, int flags)
+static inline ssize_t receive(int fd, void *buffer, size_t size, int flags)
 {
 	ssize_t result;
 
 	do
-		result = recv(fd, buffer, size, flags | MSG_DONTWAIT);
+		result = call_receive(fd, buffer, size, flags | MSG_DONTWAIT);
 	while (result < 0 && errno == EINTR);
 	return result;
 }
@@ -69,8 +71,8 @@ int stream_send(const struct stream *stream, const void *data, size_t length,
 	ssize_t result;
 
 	do
-		result = send(stream->fd, data, length,
-			      MSG_DONTWAIT | MSG_NOSIGNAL);
+		result = call_send(stream->fd, data, length,
+				   MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (result < 0 && errno == EINTR);
 	*sent = result < 0 ? 0 : (size_t)result;
 	if (result < 0)

@@ -69,7 +69,7 @@ static void note_progress(struct load_worker *worker, struct load_pipe *pipe)
 
 static void send_piece(struct load_worker *worker, struct load_pipe *pipe)
 {
-	ssize_t sent = call_send(pipe->link.fd,
+	ssize_t sent = load_send(pipe->link.fd,
 				 pattern_at(pipe->position + pipe->sent),
 				 PATTERN_SPAN);
 
@@ -160,7 +160,7 @@ static void receive(struct load_worker *worker, struct load_pipe *pipe,
 		    uint32_t events)
 {
 	ssize_t length =
-		call_receive(pipe->link.fd, worker->scratch, PATTERN_SPAN);
+		load_receive(pipe->link.fd, worker->scratch, PATTERN_SPAN);
 
 	worker->now = clock_now();
 	if (length > 0)

@@ -149,7 +149,7 @@ static void send_some(struct load_worker *worker, struct load_cycle *cycle)
 	size_t wanted = worker->plan->settings->size - cycle->sent;
 	size_t piece = MIN(wanted, (size_t)PATTERN_SPAN);
 	ssize_t sent =
-		call_send(cycle->link.fd,
+		load_send(cycle->link.fd,
 			  pattern_at(cycle->position + cycle->sent), piece);
 
 	if (sent < 0 && errno != EAGAIN) {
@@ -228,7 +228,7 @@ static void connect_on_ready(struct load_worker *worker, struct load_link *link,
 		send_some(worker, cycle);
 	if (!(events & ~(uint32_t)EPOLLOUT) || link->state != LINK_OPEN)
 		return;
-	length = call_receive(link->fd, worker->scratch, PATTERN_SPAN);
+	length = load_receive(link->fd, worker->scratch, PATTERN_SPAN);
 	if (length > 0)
 		take_bytes(worker, cycle, (size_t)length);
 	else if (length == 0 && cycle->received == size)

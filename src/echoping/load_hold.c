@@ -104,7 +104,7 @@ static void send_some(struct load_worker *worker, struct load_held *held)
 {
 	size_t wanted = worker->plan->settings->size - held->sent;
 	size_t piece = MIN(wanted, (size_t)PATTERN_SPAN);
-	ssize_t sent = call_send(
+	ssize_t sent = load_send(
 		held->link.fd,
 		pattern_at(position_of(worker, held) + held->sent), piece);
 
@@ -198,7 +198,7 @@ static void hold_on_ready(struct load_worker *worker, struct load_link *link,
 		send_some(worker, held);
 	if (!(events & ~(uint32_t)EPOLLOUT) || link->state != LINK_OPEN)
 		return;
-	length = call_receive(link->fd, worker->scratch, PATTERN_SPAN);
+	length = load_receive(link->fd, worker->scratch, PATTERN_SPAN);
 	if (length > 0)
 		take_bytes(worker, held, (size_t)length);
 	else if (length == 0)

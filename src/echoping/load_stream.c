@@ -88,7 +88,7 @@ static void send_some(struct load_worker *worker, struct load_stream *stream)
 	uint64_t wanted = stream->begun * size - stream->sent;
 	size_t piece = (size_t)MIN(wanted, PATTERN_SPAN);
 	ssize_t sent =
-		call_send(stream->link.fd,
+		load_send(stream->link.fd,
 			  pattern_at(stream->position + stream->sent), piece);
 
 	if (sent < 0 && errno != EAGAIN) {
@@ -236,7 +236,7 @@ static void receive(struct load_worker *worker, struct load_stream *stream,
 		    uint32_t events)
 {
 	ssize_t length =
-		call_receive(stream->link.fd, worker->scratch, PATTERN_SPAN);
+		load_receive(stream->link.fd, worker->scratch, PATTERN_SPAN);
 
 	if (length > 0)
 		take_bytes(worker, stream, (size_t)length);

@@ -9,6 +9,7 @@
 order='
 common/macros
 common/list
+common/call
 common/address common/unix_name
 common/text
 common/option_table

@@ -42,9 +42,9 @@ int __real_eventfd(unsigned int count, int flags);
 void *__real_malloc(size_t size);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			  void *(*run)(void *), void *argument);
-ssize_t __real_recv(int fd, void *buffer, size_t size, int flags);
+ssize_t __real_call_receive(int fd, void *buffer, size_t size, int flags);
 ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
-ssize_t __real_send(int fd, const void *data, size_t size, int flags);
+ssize_t __real_call_send(int fd, const void *data, size_t size, int flags);
 
 void __wrap_abort(void) __attribute__((noreturn));
 int __wrap_epoll_create1(int flags);
@@ -55,11 +55,9 @@ int __wrap_eventfd(unsigned int count, int flags);
 void *__wrap_malloc(size_t size);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			  void *(*run)(void *), void *argument);
-ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags);
-ssize_t __wrap___recv_chk(int fd, void *buffer, size_t size, size_t room,
-			  int flags);
+ssize_t __wrap_call_receive(int fd, void *buffer, size_t size, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
+ssize_t __wrap_call_send(int fd, const void *data, size_t size, int flags);
 
 static void plan_add(enum fault_call call, struct fault_plan plan)
 {
@@ -234,20 +232,13 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 	return __real_pthread_create(thread, attributes, run, argument);
 }
 
-ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags)
+ssize_t __wrap_call_receive(int fd, void *buffer, size_t size, int flags)
 {
 	struct fault_plan plan = plan_with_flags(FAULT_RECV, flags);
 
 	if (plan.error != 0)
 		return -1;
-	return __real_recv(fd, buffer, shortened(plan, size), flags);
-}
-
-ssize_t __wrap___recv_chk(int fd, void *buffer, size_t size, size_t room,
-			  int flags)
-{
-	ck_assert_uint_le(size, room);
-	return __wrap_recv(fd, buffer, size, flags);
+	return __real_call_receive(fd, buffer, shortened(plan, size), flags);
 }
 
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
@@ -257,11 +248,11 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
 	return __real_recvmsg(fd, message, flags);
 }
 
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags)
+ssize_t __wrap_call_send(int fd, const void *data, size_t size, int flags)
 {
 	struct fault_plan plan = plan_with_flags(FAULT_SEND, flags);
 
 	if (plan.error != 0)
 		return -1;
-	return __real_send(fd, data, shortened(plan, size), flags);
+	return __real_call_send(fd, data, shortened(plan, size), flags);
 }

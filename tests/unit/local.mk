@@ -183,10 +183,10 @@ tests_unit_check_worker_SOURCES = \
 
 # A test that fakes a failing call NAME wraps it; and __NAME_chk, if that is what
 # _FORTIFY_SOURCE makes of the call.
-wrap_faults = -Wl,--wrap=__recv_chk -Wl,--wrap=abort -Wl,--wrap=epoll_create1 \
-	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=eventfd \
-	-Wl,--wrap=malloc -Wl,--wrap=pthread_create -Wl,--wrap=recv \
-	-Wl,--wrap=recvmsg -Wl,--wrap=send
+wrap_faults = -Wl,--wrap=abort -Wl,--wrap=call_receive -Wl,--wrap=call_send \
+	-Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl \
+	-Wl,--wrap=epoll_wait -Wl,--wrap=eventfd -Wl,--wrap=malloc \
+	-Wl,--wrap=pthread_create -Wl,--wrap=recvmsg
 tests_unit_check_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=if_indextoname
 tests_unit_check_address_parse_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 	-Wl,--wrap=getaddrinfo
