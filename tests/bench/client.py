@@ -97,8 +97,8 @@ def _print(measured, connections, size, seconds):
 
 def main():
     arguments = sys.argv[1:] + ["", "", "", ""]
-    count = int(arguments[0] or 9)
-    seconds = float(arguments[1] or 1.5)
+    count = int(arguments[0] or 41)
+    seconds = float(arguments[1] or 0.4)
     connections, size = int(arguments[2] or 50), int(arguments[3] or 64)
     cpus = rounds.two_cpus()
     if not cpus:
