@@ -9,8 +9,8 @@ import netspace
 import pinger
 import schema
 from conformer import LIMIT, Result, expect_ok
-from daemon import Echod
-from echodtest import case, main
+from daemon import KEEP_USER, Echod
+from echodtest import Skip, case, main
 from wrong import Wrong
 
 PRIVILEGED = ("datagram from source port 0", "datagram from a port below 1024")
@@ -29,6 +29,12 @@ def ways(echod):
     return tcp[1]
 
 
+def without_privileges():
+    """What needs them is expected to be not applicable."""
+    if KEEP_USER and os.geteuid() == 0:
+        raise Skip("root stays root in this build")
+
+
 def free_port():
     """One that is free for TCP and for UDP, most probably."""
     with socket.socket() as sock:
@@ -38,12 +44,14 @@ def free_port():
 
 @case("echod, TCP and UDP over IPv4, as an ordinary user: all ok")
 def echod_ipv4():
+    without_privileges()
     with Echod("-l", f"127.0.0.1:{free_port()}") as echod:
         expect_ok(Result(f"127.0.0.1:{ways(echod)}"), *PRIVILEGED, *IPV6)
 
 
 @case("echod over IPv6, as an ordinary user: all ok")
 def echod_ipv6():
+    without_privileges()
     with Echod("-l", f"[::1]:{free_port()}") as echod:
         result = Result(f"[::1]:{ways(echod)}")
         expect_ok(result, *PRIVILEGED, *BROADCAST6, *IPV6, *(
@@ -92,6 +100,7 @@ def echod_behind_a_cable():
 
 @case("a right service made for these tests: all ok")
 def right_service():
+    without_privileges()
     with Wrong() as right:
         expect_ok(Result(f"127.0.0.1:{right.port}"), *PRIVILEGED, *IPV6)
 

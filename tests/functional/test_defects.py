@@ -38,7 +38,11 @@ def tcp_defects():
 def tcp_more_defects():
     expect_failures("unbounded", (7, "tcp"))
     expect_failures("greedy", (8, "tcp"))
-    expect_failures("nagle", (20, "tcp"))
+    # How often it stalls is up to when this side's kernel acknowledges.
+    with Wrong("nagle") as wrong:
+        target = f"tcp:127.0.0.1:{wrong.port}"
+        assert any(Result(*PATIENCE, target).failed() == {(20, "tcp")}
+                   for _ in range(3))
 
 
 @case("TCP: a service that thinks for 40 ms about small messages")

@@ -213,21 +213,24 @@ class Server:
     def unix_datagram(self, sock):
         data, descriptors, _, peer = socket.recv_fds(sock, CHUNK * 2, 9)
         self._dispose(descriptors)
-        sock.sendmsg([data], self._returned(descriptors), 0, peer)
+        try:
+            sock.sendmsg([data], self._returned(descriptors), 0, peer)
+        except ConnectionError:  # who asked is gone
+            pass
 
     def accept_records(self, listener):
         self.add(listener.accept()[0], self.record)
 
     def record(self, sock):
-        data, descriptors, _, _ = socket.recv_fds(sock, CHUNK * 2, 9)
-        self._dispose(descriptors)
         try:
+            data, descriptors, _, _ = socket.recv_fds(sock, CHUNK * 2, 9)
+            self._dispose(descriptors)
             if self.has("merge"):
                 for byte in data:
                     sock.send(bytes([byte]))
             else:
                 sock.sendmsg([data], self._returned(descriptors))
-        except BrokenPipeError:  # that was not an empty one, but the end
+        except ConnectionError:  # that was not an empty one, but the end
             self.poll.unregister(sock)
             sock.close()
 
