@@ -3,15 +3,48 @@
 
 #include "common/call.h"
 
+#include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef __x86_64__
+
+/* As in syscall(2), the errors of which are the negative results. */
+static inline ssize_t transfer(long number, int fd, const void *bytes,
+			       size_t size, int flags)
+{
+	register long fourth __asm__("r10") = flags;
+	register const void *address __asm__("r8") = NULL;
+	register long address_length __asm__("r9") = 0;
+	ssize_t result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"((long)fd), "S"(bytes), "d"(size),
+			   "r"(fourth), "r"(address), "r"(address_length)
+			 : "rcx", "r11", "memory");
+	if (result >= 0)
+		return result;
+	errno = (int)-result;
+	return -1;
+}
+
+#else
+
+static inline ssize_t transfer(long number, int fd, const void *bytes,
+			       size_t size, int flags)
+{
+	return syscall(number, fd, bytes, size, flags, NULL, 0);
+}
+
+#endif
+
 ssize_t call_receive(int fd, void *bytes, size_t size, int flags)
 {
-	return syscall(SYS_recvfrom, fd, bytes, size, flags, NULL, NULL);
+	return transfer(SYS_recvfrom, fd, bytes, size, flags);
 }
 
 ssize_t call_send(int fd, const void *bytes, size_t size, int flags)
 {
-	return syscall(SYS_sendto, fd, bytes, size, flags, NULL, 0);
+	return transfer(SYS_sendto, fd, bytes, size, flags);
 }

@@ -7,6 +7,7 @@
 UNIT_TESTS = \
 	tests/unit/check_address \
 	tests/unit/check_address_parse \
+	tests/unit/check_call \
 	tests/unit/check_histogram \
 	tests/unit/check_histogram_samples \
 	tests/unit/check_kernel \
