@@ -165,23 +165,28 @@ compare: all
 
 # --- Speed; see tests/bench/*.py for what each prints ---
 # Not measured under `make check`, and built only when asked for.
-EXTRA_PROGRAMS = tests/bench/bare
+EXTRA_PROGRAMS = $(timed_programs) tests/bench/bare
 tests_bench_bare_SOURCES = tests/bench/bare.c
 tests_bench_bare_LDADD =
 
+# The same programs with a clock that runs between their system calls.
+timed_programs = tests/bench/bare-timed tests/bench/echoping-timed
+timed = $(AM_LDFLAGS) -Wl,--wrap=recv -Wl,--wrap=send -Wl,--wrap=epoll_wait \
+	-Wl,--wrap=call_receive -Wl,--wrap=call_send
+tests_bench_bare_timed_SOURCES = tests/bench/bare.c tests/bench/timed.c
+tests_bench_bare_timed_LDADD = libcommon.a
+tests_bench_bare_timed_LDFLAGS = $(timed)
+tests_bench_echoping_timed_SOURCES = src/echoping/main.c tests/bench/timed.c
+tests_bench_echoping_timed_LDADD = $(echoping_LDADD)
+tests_bench_echoping_timed_LDFLAGS = $(timed)
+
 # Does echoping keep up with a loop that does nothing but send and receive?
 # BENCH: ROUNDS SECONDS CONNECTIONS SIZE.
-bench-client: all tests/bench/bare tests/bench/outside.so
+bench-client: all tests/bench/bare $(timed_programs)
 	@$(tests_environment) \
-		BARE='$(abs_top_builddir)/tests/bench/bare'; export BARE; \
-		OUTSIDE='$(abs_top_builddir)/tests/bench/outside.so'; \
-		export OUTSIDE; \
+		BENCH_BIN='$(abs_top_builddir)/tests/bench'; export BENCH_BIN; \
 		$(PYTHON) $(srcdir)/tests/bench/client.py $(BENCH) || \
 		test $$? = 77
-
-tests/bench/outside.so: tests/bench/outside.c
-	$(AM_V_GEN)$(CC) -D_GNU_SOURCE -O2 -fPIC -shared -o $@ \
-		$(srcdir)/tests/bench/outside.c
 
 # echod beside its peers: 15 minutes, or 2.  As root, what peers need is
 # installed.  Results, report and plots are in $(top_builddir)/bench; BENCH:
@@ -250,7 +255,7 @@ clean-local:
 	rm -rf bench compare-peers coverage fuzz corpus
 	find . -name '*.gcda' -exec rm -f {} +
 	find . -name '*.gcno' -exec rm -f {} +
-CLEANFILES += coverage.txt $(EXTRA_PROGRAMS) tests/bench/outside.so
+CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-client bench-quick check-functional check-is-missing \
 	check-lint check-peers check-system check-unit compare coverage fuzz
@@ -268,7 +273,6 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/bench/bench.py \
 	tests/bench/cells.py \
 	tests/bench/client.py \
-	tests/bench/outside.c \
 	tests/bench/generator.py \
 	tests/bench/peers/asio.cc \
 	tests/bench/peers/asyncio_echo.py \

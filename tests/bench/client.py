@@ -6,9 +6,10 @@ bare one of bare.c, both against the same echod.
     client.py [ROUNDS [SECONDS [CONNECTIONS [SIZE]]]]
 
 echod is pinned to one CPU, the client to another.  User time is the time
-between system calls (outside.c), in runs of its own; what getrusage(2) makes of
-it is printed, too.  $ECHOD, $ECHOPING, $BARE and $OUTSIDE name the programs and
-the library (default: in ../../build).
+between system calls, taken in runs of its own by programs that were linked with
+timed.c; what getrusage(2) makes of it is printed, too.  $ECHOD and $ECHOPING
+name the programs, $BENCH_BIN the directory of the others (default: in
+../../build).
 """
 
 import json
@@ -25,9 +26,7 @@ import daemon  # noqa: E402
 
 BUILD = os.path.join(HERE, "../../build")
 ECHOPING = os.environ.get("ECHOPING") or os.path.join(BUILD, "echoping")
-BARE = os.environ.get("BARE") or os.path.join(BUILD, "tests/bench/bare")
-OUTSIDE = os.environ.get("OUTSIDE") or os.path.join(
-    BUILD, "tests/bench/outside.so")
+BENCH_BIN = os.environ.get("BENCH_BIN") or os.path.join(BUILD, "tests/bench")
 
 WARMUP = 300  # milliseconds
 RATE_TARGET = 0.95  # of the bare loop
@@ -35,24 +34,23 @@ USER_TARGET = 250  # ns a message
 SKIPPED = 77
 
 
-def _run(cpu, command, outside=False):
-    """What it prints last, a JSON object; with `outside`, the time outside
-    system calls is a member of it."""
-    environment = dict(os.environ, LD_PRELOAD=OUTSIDE) if outside else None
+def _run(cpu, command):
+    """What it prints last, a JSON object, with that on standard error, if
+    any."""
     done = subprocess.run([*rounds.pinned(cpu), *map(str, command)],
                           check=True, text=True, capture_output=True,
-                          stdin=subprocess.DEVNULL, env=environment)
+                          stdin=subprocess.DEVNULL)
     it = json.loads(done.stdout.splitlines()[-1])
-    if outside:
-        it.update(json.loads(done.stderr.splitlines()[-1]))
+    for line in done.stderr.splitlines():
+        it.update(json.loads(line))
     return it
 
 
 def _bare(cpu, address, connections, size, milliseconds):
-    def run(warmup, outside):
-        return _run(cpu, (BARE, *address, connections, size, warmup,
-                          milliseconds), outside)
-    it, slow = run(WARMUP, False), run(0, True)
+    def run(program, warmup):
+        return _run(cpu, (os.path.join(BENCH_BIN, program), *address,
+                          connections, size, warmup, milliseconds))
+    it, slow = run("bare", WARMUP), run("bare-timed", 0)
     return {"rate": it["messages"] / it["elapsed_ns"] * 1e9,
             "outside": slow["outside_ns"] / slow["messages"],
             "user": it["user_ns"] / it["messages"],
@@ -60,15 +58,16 @@ def _bare(cpu, address, connections, size, milliseconds):
 
 
 def _echoping(cpu, address, connections, size, milliseconds):
-    def run(warmup, outside):
-        it = _run(cpu, (ECHOPING, "--load", "--json", "--threads=1",
+    def run(program, warmup):
+        it = _run(cpu, (program, "--load", "--json", "--threads=1",
                         f"--connections={connections}", f"--size={size}",
                         f"--warmup={warmup}ms", f"--duration={milliseconds}ms",
-                        "tcp:{}:{}".format(*address)), outside)
+                        "tcp:{}:{}".format(*address)))
         if it["lost"] or it["corrupt"] or it["errors"]:
             raise AssertionError(f"not all was echoed: {it}")
         return it
-    it, slow = run(WARMUP, False), run(0, True)
+    it = run(ECHOPING, WARMUP)
+    slow = run(os.path.join(BENCH_BIN, "echoping-timed"), 0)
     return {"rate": it["received"] / it["elapsed_ns"] * 1e9,
             "outside": slow["outside_ns"] / slow["received"],
             "user": it["cpu"]["user_ns"] / it["received"],

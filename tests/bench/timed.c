@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long a program spends outside its system calls: to be preloaded.
+ * How long a program spends outside its system calls: to be linked with it, by
+ * --wrap of the functions below (see ld(1)).
  *
  * getrusage(2) cannot tell: a kernel that accounts by ticks books much of the
  * way into a call and out of it, where interrupts are off, as user time; a call
@@ -11,33 +12,28 @@
  * At the end the thread with the most calls says, as JSON on standard error,
  * how many it made, and the nanoseconds between them.
  */
-#include <dlfcn.h>
+#include "config.h"
+
+#include "common/macros.h"
+
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #define THREADS_MAX 64
 
 struct thread_time {
-	_Alignas(64) uint64_t left; /* when the last call returned */
+	_Alignas(CACHE_LINE) uint64_t left; /* when the last call returned */
 	uint64_t outside, calls;
 };
 
 static struct thread_time threads[THREADS_MAX];
 static atomic_uint thread_count;
 static __thread struct thread_time *mine;
-
-static long (*real_syscall)(long number, ...);
-static ssize_t (*real_recv)(int fd, void *bytes, size_t size, int flags);
-static ssize_t (*real_send)(int fd, const void *bytes, size_t size, int flags);
-static int (*real_epoll_wait)(int fd, struct epoll_event *events, int count,
-			      int timeout);
 
 static uint64_t first_tick, first_nsec;
 
@@ -79,10 +75,6 @@ static inline void leave(void)
 
 __attribute__((constructor)) static void begin(void)
 {
-	*(void **)&real_syscall = dlsym(RTLD_NEXT, "syscall");
-	*(void **)&real_recv = dlsym(RTLD_NEXT, "recv");
-	*(void **)&real_send = dlsym(RTLD_NEXT, "send");
-	*(void **)&real_epoll_wait = dlsym(RTLD_NEXT, "epoll_wait");
 	first_tick = tick();
 	first_nsec = now();
 }
@@ -101,48 +93,32 @@ __attribute__((destructor)) static void end(void)
 		busiest->calls, (double)busiest->outside * nsec_per_tick);
 }
 
-long syscall(long number, ...)
-{
-	long argument[6], result;
-	va_list arguments;
+/*
+ * TIMED(TYPE, NAME, PARAMETERS, ARGUMENTS): what the linker calls instead of
+ * the function NAME.
+ */
+#define TIMED(type, name, parameters, arguments)                               \
+	type __real_##name parameters;                                         \
+	type __wrap_##name parameters;                                         \
+	type __wrap_##name parameters                                          \
+	{                                                                      \
+		type result;                                                   \
+                                                                               \
+		enter();                                                       \
+		result = __real_##name arguments;                              \
+		leave();                                                       \
+		return result;                                                 \
+	}
 
-	enter();
-	va_start(arguments, number);
-	for (int i = 0; i < 6; i++)
-		argument[i] = va_arg(arguments, long);
-	va_end(arguments);
-	result = real_syscall(number, argument[0], argument[1], argument[2],
-			      argument[3], argument[4], argument[5]);
-	leave();
-	return result;
-}
-
-ssize_t recv(int fd, void *bytes, size_t size, int flags)
-{
-	ssize_t result;
-
-	enter();
-	result = real_recv(fd, bytes, size, flags);
-	leave();
-	return result;
-}
-
-ssize_t send(int fd, const void *bytes, size_t size, int flags)
-{
-	ssize_t result;
-
-	enter();
-	result = real_send(fd, bytes, size, flags);
-	leave();
-	return result;
-}
-
-int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
-{
-	int result;
-
-	enter();
-	result = real_epoll_wait(fd, events, count, timeout);
-	leave();
-	return result;
-}
+/* Of a plain program, and of those with common/call.h. */
+TIMED(ssize_t, recv, (int fd, void *bytes, size_t size, int flags),
+      (fd, bytes, size, flags))
+TIMED(ssize_t, call_receive, (int fd, void *bytes, size_t size, int flags),
+      (fd, bytes, size, flags))
+TIMED(ssize_t, send, (int fd, const void *bytes, size_t size, int flags),
+      (fd, bytes, size, flags))
+TIMED(ssize_t, call_send, (int fd, const void *bytes, size_t size, int flags),
+      (fd, bytes, size, flags))
+TIMED(int, epoll_wait,
+      (int fd, struct epoll_event *events, int count, int timeout),
+      (fd, events, count, timeout))
