@@ -36,7 +36,7 @@ void text_print_heading(const struct settings *settings,
 	char label[LABEL_MAX];
 
 	text_label(target, label);
-	printf("\n%s--- %s echoping %s ---%s\n",
+	printf("%s--- %s echoping %s ---%s\n",
 	       console_style(settings, stdout, CONSOLE_HEADING), label, noun,
 	       console_style(settings, stdout, CONSOLE_PLAIN));
 }
@@ -320,6 +320,7 @@ static void print_flows(const struct ping_summary *summary)
 static void ping_summary(const struct settings *settings,
 			 const struct ping_summary *summary)
 {
+	putchar('\n');
 	text_print_heading(settings, summary->target, "statistics");
 	print_counts(settings, summary);
 	text_print_latency("rtt", &summary->tally->rtt);

@@ -70,60 +70,6 @@ static void format_connections(const struct target *target, uint64_t count,
 		 PLURAL(count));
 }
 
-static void print_work(const struct settings *settings, const char *connections)
-{
-	const char *plural = PLURAL(settings->size);
-
-	switch (settings->load) {
-	case LOAD_MESSAGES:
-		printf("%" PRIu32 " byte%s on %s", settings->size, plural,
-		       connections);
-		break;
-	case LOAD_CONNECT:
-		printf("connect, echo %" PRIu32 " byte%s, close; %" PRIu32
-		       " at a time",
-		       settings->size, plural, settings->connections);
-		break;
-	case LOAD_BULK:
-		printf("both ways as fast as possible on %s", connections);
-		break;
-	case LOAD_HOLD:
-		printf("holding %s, an echo of %" PRIu32 " byte%s on each",
-		       connections, settings->size, plural);
-		break;
-	}
-	if (settings->pipeline > 1)
-		printf(", %" PRIu32 " under way on each%s", settings->pipeline,
-		       settings->gso ? ", sent as trains" : "");
-}
-
-void text_load_start(const struct settings *settings,
-		     const struct target *target)
-{
-	char label[LABEL_MAX], span[UNITS_TEXT_MAX];
-	char connections[RATE_TEXT_MAX];
-
-	if (settings->quiet)
-		return;
-	text_label(target, label);
-	format_connections(target, settings->connections, connections);
-	printf("echoping %s: ", label);
-	print_work(settings, connections);
-	if (settings->rate > 0)
-		printf(", open loop, %" PRIu64 " a second", settings->rate);
-	else if (settings->load == LOAD_MESSAGES)
-		printf(", closed loop");
-	if (settings->load != LOAD_HOLD) {
-		units_format_duration(settings->duration / NSEC_PER_USEC, span);
-		printf(", for %s", span);
-		units_format_duration(settings->warmup / NSEC_PER_USEC, span);
-		if (settings->warmup > 0)
-			printf(" after %s of warm-up", span);
-	}
-	putchar('\n');
-	console_flush();
-}
-
 /* Append to a line that ends, if it must, early. */
 static void PRINTF_LIKE(3, 4)
 	append(char line[LINE_MAX], size_t *length, const char *format, ...)
@@ -137,6 +83,75 @@ static void PRINTF_LIKE(3, 4)
 	va_end(arguments);
 	if (added > 0)
 		*length = MIN(*length + (size_t)added, (size_t)LINE_MAX - 1);
+}
+
+static void append_kind(char line[LINE_MAX], size_t *length,
+			const struct settings *settings,
+			const char *connections)
+{
+	const char *plural = PLURAL(settings->size);
+
+	switch (settings->load) {
+	case LOAD_MESSAGES:
+		append(line, length, "%" PRIu32 " byte%s on %s", settings->size,
+		       plural, connections);
+		break;
+	case LOAD_CONNECT:
+		append(line, length,
+		       "connect, echo %" PRIu32 " byte%s, close; %" PRIu32
+		       " at a time",
+		       settings->size, plural, settings->connections);
+		break;
+	case LOAD_BULK:
+		append(line, length, "both ways as fast as possible on %s",
+		       connections);
+		break;
+	case LOAD_HOLD:
+		append(line, length,
+		       "holding %s, an echo of %" PRIu32 " byte%s on each",
+		       connections, settings->size, plural);
+		break;
+	}
+	if (settings->pipeline > 1)
+		append(line, length, ", %" PRIu32 " under way on each%s",
+		       settings->pipeline,
+		       settings->gso ? ", sent as trains" : "");
+}
+
+/* What is done: "64 bytes on 50 connections, closed loop, for 10s". */
+static void append_work(char line[LINE_MAX], size_t *length,
+			const struct settings *settings,
+			const struct target *target)
+{
+	char span[UNITS_TEXT_MAX], connections[RATE_TEXT_MAX];
+
+	format_connections(target, settings->connections, connections);
+	append_kind(line, length, settings, connections);
+	if (settings->rate > 0)
+		append(line, length, ", open loop, %" PRIu64 " a second",
+		       settings->rate);
+	else if (settings->load == LOAD_MESSAGES)
+		append(line, length, ", closed loop");
+	if (settings->load == LOAD_HOLD)
+		return;
+	units_format_duration(settings->duration / NSEC_PER_USEC, span);
+	append(line, length, ", for %s", span);
+	units_format_duration(settings->warmup / NSEC_PER_USEC, span);
+	if (settings->warmup > 0)
+		append(line, length, " after %s of warm-up", span);
+}
+
+/* Alive until there is something to say; the summary has it again. */
+void text_load_start(const struct settings *settings,
+		     const struct target *target)
+{
+	char line[LINE_MAX];
+	size_t length = 0;
+
+	if (settings->quiet)
+		return;
+	append_work(line, &length, settings, target);
+	console_draw(line);
 }
 
 static void append_latency(char line[LINE_MAX], size_t *length,
@@ -180,6 +195,15 @@ void text_load_interval(const struct settings *settings,
 		append(line, &length, ", %s loss", loss);
 	}
 	console_draw(line);
+}
+
+static void print_work(const struct load_summary *summary)
+{
+	char line[LINE_MAX];
+	size_t length = 0;
+
+	append_work(line, &length, summary->settings, summary->target);
+	puts(line);
 }
 
 static void print_amounts(const struct load_summary *summary)
@@ -288,6 +312,7 @@ void text_load_summary(const struct settings *settings,
 {
 	console_erase();
 	text_print_heading(settings, summary->target, "load");
+	print_work(summary);
 	print_amounts(summary);
 	print_losses(settings, summary);
 	print_latencies(summary);
