@@ -81,8 +81,11 @@ void histogram_record(struct histogram *histogram, uint64_t value)
 {
 	histogram->counts[index_of(value)]++;
 	histogram->total++;
-	histogram->min = MIN(histogram->min, value);
-	histogram->max = MAX(histogram->max, value);
+	/* Hardly ever: a store spared, twice. */
+	if (value < histogram->min)
+		histogram->min = value;
+	if (value > histogram->max)
+		histogram->max = value;
 	histogram->sum += value;
 	histogram->squares += (histogram_sum)value * value;
 }

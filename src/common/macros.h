@@ -17,6 +17,8 @@
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 #define MUST_CHECK		 __attribute__((warn_unused_result))
 #define UNUSED			 __attribute__((unused))
+/* Kept out of line, where it costs the path that is taken nothing. */
+#define COLD __attribute__((cold, noinline))
 
 /* One cache line on every machine that Debian builds for is at most this. */
 #define CACHE_LINE 64

@@ -146,7 +146,7 @@ static void fail(struct load_worker *worker, struct load_cycle *cycle,
 
 static void send_some(struct load_worker *worker, struct load_cycle *cycle)
 {
-	size_t wanted = worker->plan->settings->size - cycle->sent;
+	size_t wanted = worker->size - cycle->sent;
 	size_t piece = MIN(wanted, (size_t)PATTERN_SPAN);
 	ssize_t sent =
 		load_send(cycle->link.fd,
@@ -182,7 +182,7 @@ static void count_cycle(struct load_worker *worker, struct load_cycle *cycle)
 	if (!cycle->counted)
 		return;
 	counts->tally.received++;
-	counts->bytes += worker->plan->settings->size;
+	counts->bytes += worker->size;
 	histogram_record(&counts->tally.rtt, worker->now - cycle->link.since);
 	if (load_worker_is_open_loop(worker))
 		histogram_record(&counts->intended, worker->now - cycle->due);
@@ -211,7 +211,7 @@ static void take_bytes(struct load_worker *worker, struct load_cycle *cycle,
 		return;
 	}
 	cycle->received += (uint32_t)length;
-	if (cycle->received == worker->plan->settings->size)
+	if (cycle->received == worker->size)
 		(void)shutdown(cycle->link.fd, SHUT_WR);
 	/* The FIN may be there already. */
 	load_link_watch(worker, &cycle->link, LINK_EVENTS | EPOLLOUT);
@@ -221,7 +221,7 @@ static void connect_on_ready(struct load_worker *worker, struct load_link *link,
 			     uint32_t events)
 {
 	struct load_cycle *cycle = cycle_of(link);
-	uint32_t size = worker->plan->settings->size;
+	uint32_t size = worker->size;
 	ssize_t length;
 
 	if ((events & EPOLLOUT) && cycle->sent < size)
@@ -252,7 +252,7 @@ static void connect_begin(struct load_worker *worker, struct load_link *link)
 
 static void connect_check(struct load_worker *worker, struct load_link *link)
 {
-	if (worker->now - link->since > worker->plan->settings->timeout)
+	if (worker->now - link->since > worker->timeout)
 		fail(worker, cycle_of(link), TROUBLE_CLOSED,
 		     "connect, echo and close", ETIMEDOUT);
 }

@@ -55,7 +55,7 @@ static void datagram_init(struct load_worker *worker, struct load_link *link)
 
 	list_init(&flow->place);
 	flow->nonce = worker->plan->nonce + load_link_number(worker, link);
-	load_window_init(&flow->window, worker->plan->settings->pipeline);
+	load_window_init(&flow->window, worker->pipeline);
 }
 
 static unsigned datagram_send_due(struct load_worker *worker,
@@ -87,7 +87,7 @@ static void lose(struct load_worker *worker, struct load_flow *flow,
 
 static void lose_overdue(struct load_worker *worker, struct load_flow *flow)
 {
-	uint64_t timeout = worker->plan->settings->timeout;
+	uint64_t timeout = worker->timeout;
 	struct load_sent *sent;
 
 	while ((sent = load_window_oldest(&flow->window)) &&
@@ -115,7 +115,7 @@ static void count_first(struct load_worker *worker,
 		return;
 	}
 	counts->tally.received++;
-	counts->bytes += worker->plan->settings->size;
+	counts->bytes += worker->size;
 	histogram_record(&counts->tally.rtt, worker->now - sent->sent);
 	if (load_worker_is_open_loop(worker))
 		histogram_record(&counts->intended, worker->now - sent->due);
@@ -126,9 +126,9 @@ static void take_reply(struct load_worker *worker, struct load_flow *flow,
 {
 	struct load_sent *sent;
 	bool first;
-	unsigned faults = load_window_judge(&flow->window, bytes, length,
-					    worker->plan->settings->size,
-					    flow->nonce, &sent, &first);
+	unsigned faults =
+		load_window_judge(&flow->window, bytes, length, worker->size,
+				  flow->nonce, &sent, &first);
 
 	if (sent && first)
 		worker->under_way--;
@@ -145,7 +145,7 @@ static bool is_end(const struct load_worker *worker, size_t length,
 {
 	return length == 0 &&
 	       target_type(worker->plan->target) == SOCK_SEQPACKET &&
-	       (worker->plan->settings->size > 0 || (events & EPOLLRDHUP));
+	       (worker->size > 0 || (events & EPOLLRDHUP));
 }
 
 static void cannot_receive(struct load_worker *worker, struct load_flow *flow,

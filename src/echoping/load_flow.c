@@ -94,14 +94,14 @@ unsigned load_flow_send(struct load_worker *worker, struct load_flow *flow,
 unsigned load_flow_room(const struct load_worker *worker,
 			const struct load_flow *flow)
 {
-	return worker->plan->settings->pipeline - flow->window.under_way;
+	return worker->pipeline - flow->window.under_way;
 }
 
 /* Trains leave when they are at least half as long as they can be. */
 static unsigned shortest(const struct load_worker *worker)
 {
 	const struct load_batch *batch = worker->state;
-	unsigned longest = MIN(batch->most, worker->plan->settings->pipeline);
+	unsigned longest = MIN(batch->most, worker->pipeline);
 
 	return batch->trains ? (longest + 1) / 2 : 1;
 }

@@ -102,7 +102,7 @@ static void fail(struct load_worker *worker, struct load_held *held,
 
 static void send_some(struct load_worker *worker, struct load_held *held)
 {
-	size_t wanted = worker->plan->settings->size - held->sent;
+	size_t wanted = worker->size - held->sent;
 	size_t piece = MIN(wanted, (size_t)PATTERN_SPAN);
 	ssize_t sent = load_send(
 		held->link.fd,
@@ -137,7 +137,7 @@ static void lose_overdue(struct load_worker *worker, struct load_hold *hold)
 
 		if (held_of(link)->state != HELD_ECHOING)
 			continue;
-		if (worker->now - link->since < worker->plan->settings->timeout)
+		if (worker->now - link->since < worker->timeout)
 			return;
 		lose(worker, held_of(link));
 	}
@@ -175,7 +175,7 @@ static void take_bytes(struct load_worker *worker, struct load_held *held,
 	}
 	held->received += (uint32_t)length;
 	counts->bytes += length;
-	if (held->received < worker->plan->settings->size)
+	if (held->received < worker->size)
 		return;
 	if (held->state == HELD_ECHOING) {
 		counts->tally.received++;
@@ -194,7 +194,7 @@ static void hold_on_ready(struct load_worker *worker, struct load_link *link,
 	ssize_t length;
 
 	if ((events & EPOLLOUT) && held->state == HELD_ECHOING &&
-	    held->sent < worker->plan->settings->size)
+	    held->sent < worker->size)
 		send_some(worker, held);
 	if (!(events & ~(uint32_t)EPOLLOUT) || link->state != LINK_OPEN)
 		return;

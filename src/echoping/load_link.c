@@ -207,7 +207,7 @@ void load_link_make_more(struct load_worker *worker)
 static void check(struct load_worker *worker, struct load_link *link)
 {
 	const struct load_engine *engine = worker->engine;
-	uint64_t timeout = worker->plan->settings->timeout;
+	uint64_t timeout = worker->timeout;
 
 	if (link->state == LINK_CONNECTING &&
 	    worker->now - link->since > timeout) {

@@ -74,42 +74,50 @@ static void stream_init(struct load_worker *worker, struct load_link *link)
 		(uint64_t)STREAM_STRIDE * load_link_number(worker, link);
 }
 
-static void fail(struct load_worker *worker, struct load_stream *stream,
-		 enum load_trouble trouble, const char *what, int error)
+static COLD void fail(struct load_worker *worker, struct load_stream *stream,
+		      enum load_trouble trouble, const char *what, int error)
 {
 	load_link_fail(worker, &stream->link, trouble, what, error,
 		       trouble == TROUBLE_CORRUPT);
 }
 
-/* One piece a call: what is left has its turn when others had theirs. */
-static void send_some(struct load_worker *worker, struct load_stream *stream)
+/* It takes only this much, or -1 and errno. */
+static COLD void send_rest_later(struct load_worker *worker,
+				 struct load_stream *stream, ssize_t sent)
 {
-	uint64_t size = worker->plan->settings->size;
-	uint64_t wanted = stream->begun * size - stream->sent;
-	size_t piece = (size_t)MIN(wanted, PATTERN_SPAN);
-	ssize_t sent =
-		load_send(stream->link.fd,
-			  pattern_at(stream->position + stream->sent), piece);
-
 	if (sent < 0 && errno != EAGAIN) {
 		fail(worker, stream, TROUBLE_CLOSED, "send", errno);
 		return;
 	}
 	stream->sent += (uint64_t)MAX(sent, 0);
-	if ((uint64_t)MAX(sent, 0) < wanted)
-		load_link_watch(worker, &stream->link, LINK_EVENTS | EPOLLOUT);
+	load_link_watch(worker, &stream->link, LINK_EVENTS | EPOLLOUT);
+}
+
+/* One piece a call: what is left has its turn when others had theirs. */
+static inline void send_some(struct load_worker *worker,
+			     struct load_stream *stream)
+{
+	uint64_t wanted = stream->begun * worker->size - stream->sent;
+	size_t piece = (size_t)MIN(wanted, PATTERN_SPAN);
+	ssize_t sent =
+		load_send(stream->link.fd,
+			  pattern_at(stream->position + stream->sent), piece);
+
+	if (sent == (ssize_t)wanted)
+		stream->sent += wanted;
+	else
+		send_rest_later(worker, stream, sent);
 }
 
 /* The next message is under way; it is sent by send_some(). */
-static void begin_message(struct load_worker *worker,
-			  struct load_stream *stream, uint64_t due)
+static inline void begin_message(struct load_worker *worker,
+				 struct load_stream *stream, uint64_t due)
 {
-	uint64_t mask = worker->plan->ring_mask;
-
-	stream->times[stream->begun++ & mask] = (struct message_times){
-		.sent = worker->now,
-		.due = due,
-	};
+	stream->times[stream->begun++ & worker->ring_mask] =
+		(struct message_times){
+			.sent = worker->now,
+			.due = due,
+		};
 	worker->counts->tally.sent++;
 	worker->under_way++;
 }
@@ -117,11 +125,12 @@ static void begin_message(struct load_worker *worker,
 static bool has_room(const struct load_worker *worker,
 		     const struct load_stream *stream)
 {
-	return stream->begun - stream->done < worker->plan->settings->pipeline;
+	return stream->begun - stream->done < worker->pipeline;
 }
 
 /* Closed loop: as many messages as there is room for.  Open loop: offer it. */
-static void use_room(struct load_worker *worker, struct load_stream *stream)
+static inline void use_room(struct load_worker *worker,
+			    struct load_stream *stream)
 {
 	if (load_worker_is_open_loop(worker)) {
 		load_schedule_offer(&worker->schedule, &stream->place,
@@ -157,8 +166,8 @@ static void count_message(struct load_worker *worker,
 	struct load_counts *counts = worker->counts;
 	uint64_t rtt = worker->now - times->sent;
 
-	counts->bytes += worker->plan->settings->size;
-	if (rtt > worker->plan->settings->timeout) {
+	counts->bytes += worker->size;
+	if (rtt > worker->timeout) {
 		counts->tally.lost++;
 		counts->tally.late++;
 		return;
@@ -173,8 +182,7 @@ static void count_message(struct load_worker *worker,
 static void finish_messages(struct load_worker *worker,
 			    struct load_stream *stream)
 {
-	uint64_t mask = worker->plan->ring_mask;
-	uint64_t size = worker->plan->settings->size;
+	uint64_t mask = worker->ring_mask, size = worker->size;
 	uint64_t end = stream->done * size + size;
 
 	for (; end <= stream->received; end += size) {
@@ -186,8 +194,8 @@ static void finish_messages(struct load_worker *worker,
 	}
 }
 
-static void reject(struct load_worker *worker, struct load_stream *stream,
-		   size_t at)
+static COLD void reject(struct load_worker *worker, struct load_stream *stream,
+			size_t at)
 {
 	char text[CORRUPT_TEXT_MAX];
 	uint64_t position = stream->received + at;
@@ -261,7 +269,7 @@ static void stream_on_ready(struct load_worker *worker, struct load_link *link,
 	if (events & ~(uint32_t)EPOLLOUT)
 		receive(worker, stream, events);
 	if ((events & EPOLLOUT) && link->state == LINK_OPEN &&
-	    stream->sent < stream->begun * worker->plan->settings->size)
+	    stream->sent < stream->begun * worker->size)
 		send_some(worker, stream);
 }
 

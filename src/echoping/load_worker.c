@@ -69,7 +69,7 @@ static void begin_phase(struct load_worker *worker, enum load_phase phase)
 	worker->user = user;
 	worker->system = system;
 	worker->phase = phase;
-	worker->drain_until = worker->now + worker->plan->settings->timeout;
+	worker->drain_until = worker->now + worker->timeout;
 	worker->schedule.start = worker->control->start;
 	for (uint32_t i = 0; i < worker->tried; i++)
 		worker->engine->begin(worker, load_worker_link(worker, i));
@@ -237,7 +237,7 @@ static void wait_and_dispatch(struct load_worker *worker)
 
 static void check_now_and_then(struct load_worker *worker)
 {
-	uint64_t span = worker->plan->settings->timeout / 8;
+	uint64_t span = worker->timeout / 8;
 
 	if (worker->now < worker->check_at)
 		return;
@@ -349,6 +349,11 @@ int load_worker_init(struct load_worker *worker, struct load_plan *plan,
 		.wake_fd = -1,
 		.first = (uint32_t)(connections * number / plan->threads),
 		.counts = &worker->slices[0],
+		.size = plan->settings->size,
+		.pipeline = plan->settings->pipeline,
+		.timeout = plan->settings->timeout,
+		.ring_mask = plan->ring_mask,
+		.open_loop = plan->settings->rate > 0,
 	};
 	worker->count = (uint32_t)(connections * (number + 1) / plan->threads) -
 			worker->first;

@@ -90,7 +90,18 @@ struct load_engine {
 };
 
 struct load_worker {
-	_Alignas(CACHE_LINE) struct load_plan *plan;
+	/* What every message needs, close together. */
+	_Alignas(CACHE_LINE) uint64_t now;
+	struct load_counts *counts; /* one of the slices */
+	unsigned char *scratch;	    /* PATTERN_SPAN bytes */
+	uint64_t under_way;	    /* messages; what else engines wait for */
+	uint64_t timeout;	    /* as in the settings; ring_mask: plan */
+	uint64_t ring_mask;
+	uint32_t size, pipeline;
+	enum load_phase phase;
+	bool open_loop;
+
+	struct load_plan *plan;
 	const struct load_engine *engine;
 	struct load_control *control;
 	pthread_t thread;
@@ -103,19 +114,14 @@ struct load_worker {
 	uint32_t tried; /* so many have been made, or have failed to be */
 	uint32_t connecting, down, open;
 
-	uint64_t now;
-	enum load_phase phase;
-	uint64_t under_way; /* messages; what else engines wait for */
 	uint64_t check_at, drain_until;
 	uint64_t user, system; /* ns of CPU when the measurement began */
 	struct load_schedule schedule;
 	uint64_t late_at; /* when we last sent late though there was room */
 	struct epoll_event events[LOAD_EVENTS_MAX];
-	unsigned char *scratch; /* PATTERN_SPAN bytes */
-	void *state;		/* the engine's */
+	void *state; /* the engine's */
 
 	struct load_counts slices[2];
-	struct load_counts *counts; /* one of them */
 	unsigned turn;
 	uint64_t turned_at;
 
@@ -147,7 +153,7 @@ void load_worker_is_ready(struct load_worker *worker, enum load_phase phase);
 /* Open loop?  Then record how late a message is that is sent now. */
 static inline bool load_worker_is_open_loop(const struct load_worker *worker)
 {
-	return worker->schedule.rate > 0;
+	return worker->open_loop;
 }
 
 void load_worker_record_lag(struct load_worker *worker, uint64_t due);

@@ -40,12 +40,11 @@ static size_t find_mismatch(uint64_t position, const unsigned char *bytes,
 	return length;
 }
 
-size_t pattern_mismatch(uint64_t position, const unsigned char *bytes,
-			size_t length)
+size_t pattern_find_mismatch(uint64_t position, const unsigned char *bytes,
+			     size_t length)
 {
 	size_t done = 0, part = MIN(length, (size_t)PATTERN_SPAN);
 
-	/* Nearly always all is right, and lies in one piece. */
 	while (memcmp(pattern_at(position + done), bytes + done, part) == 0) {
 		done += part;
 		if (done == length)

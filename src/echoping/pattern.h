@@ -13,6 +13,8 @@
 
 #include "echoping/settings.h"
 
+#include <string.h>
+
 #define PATTERN_PERIOD 65521
 #define PATTERN_SPAN   262144 /* bytes that can be had at once */
 
@@ -31,11 +33,22 @@ static inline const unsigned char *pattern_at(uint64_t position)
 	return pattern_bytes + position % PATTERN_PERIOD;
 }
 
+/* What pattern_mismatch() is, if need be in several pieces. */
+size_t pattern_find_mismatch(uint64_t position, const unsigned char *bytes,
+			     size_t length);
+
 /*
  * The first of `length` bytes that differs from the sequence from `position`
  * on; `length` if none does.
  */
-size_t pattern_mismatch(uint64_t position, const unsigned char *bytes,
-			size_t length);
+static inline size_t pattern_mismatch(uint64_t position,
+				      const unsigned char *bytes, size_t length)
+{
+	/* Nearly always all is right, and lies in one piece. */
+	if (length <= PATTERN_SPAN &&
+	    memcmp(pattern_at(position), bytes, length) == 0)
+		return length;
+	return pattern_find_mismatch(position, bytes, length);
+}
 
 #endif
