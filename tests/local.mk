@@ -182,7 +182,8 @@ tests_bench_echoping_timed_LDFLAGS = $(timed)
 
 # Does echoping keep up with a loop that does nothing but send and receive?
 # BENCH: ROUNDS SECONDS CONNECTIONS SIZE.
-bench-client: all tests/bench/bare $(timed_programs)
+bench-client: all
+	@$(MAKE) $(AM_MAKEFLAGS) tests/bench/bare $(timed_programs)
 	@$(tests_environment) \
 		BENCH_BIN='$(abs_top_builddir)/tests/bench'; export BENCH_BIN; \
 		$(PYTHON) $(srcdir)/tests/bench/client.py $(BENCH) || \
