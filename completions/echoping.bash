@@ -104,6 +104,7 @@ _echoping()
 		--rate=
 		--bulk
 		--gso
+		--busy-poll
 		--hold
 		--conformance
 		-h --help

@@ -43,6 +43,7 @@ complete -c echoping -l warmup -x -d 'With --load: what is sent before this is n
 complete -c echoping -l rate -x -d 'With --load: send so many messages a second by the clock'
 complete -c echoping -l bulk -d 'With --load: stream both ways as fast as possible'
 complete -c echoping -l gso -d 'With --load over UDP: send a pipeline as one train'
+complete -c echoping -l busy-poll -d 'With --load: look for replies without ever sleeping'
 complete -c echoping -l hold -d 'With --load: keep connections open'
 complete -c echoping -l conformance -d 'Check what an echo service owes its clients'
 complete -c echoping -s h -l help -d 'Print a short help'

@@ -216,6 +216,16 @@ static double share(const struct load_crew *crew, uint64_t time)
 	return whole > 0 ? (double)time / whole : 0;
 }
 
+/* Who never sleeps uses all of a CPU, and is busy only part of the time. */
+static double share_busy(const struct load_crew *crew)
+{
+	const struct load_counts *total = &crew->total;
+
+	return crew->plan.settings->busy_poll
+		       ? 1 - share(crew, total->idle)
+		       : share(crew, total->user + total->system);
+}
+
 /* Why the client was the limit, or NULL. */
 static const char *find_limit(const struct load_crew *crew)
 {
@@ -229,7 +239,7 @@ static const char *find_limit(const struct load_crew *crew)
 	if (settings->load == LOAD_HOLD)
 		return NULL;
 	if (settings->rate == 0)
-		return share(crew, total->user + total->system) > BUSY_LIMIT
+		return share_busy(crew) > BUSY_LIMIT
 			       ? "the client was the limit: its threads were "
 				 "busy all the time (use more CPUs, or several "
 				 "machines)"

@@ -166,8 +166,9 @@ static uint64_t choose_wait(const struct load_worker *worker)
 	const struct load_schedule *schedule = &worker->schedule;
 	uint64_t now = worker->now, until = worker->check_at;
 
-	if (worker->tried < worker->count &&
-	    worker->connecting < LINKS_CONNECTING_MAX)
+	if (worker->plan->settings->busy_poll ||
+	    (worker->tried < worker->count &&
+	     worker->connecting < LINKS_CONNECTING_MAX))
 		return 0;
 	if (sends_by_schedule(worker) && !list_is_empty(&schedule->room)) {
 		uint64_t due = load_schedule_due(schedule, 0);

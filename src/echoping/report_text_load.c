@@ -116,6 +116,8 @@ static void append_kind(char line[LINE_MAX], size_t *length,
 		append(line, length, ", %" PRIu32 " under way on each%s",
 		       settings->pipeline,
 		       settings->gso ? ", sent as trains" : "");
+	if (settings->busy_poll)
+		append(line, length, ", never sleeping");
 }
 
 /* What is done: "64 bytes on 50 connections, closed loop, for 10s". */

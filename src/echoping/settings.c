@@ -64,6 +64,7 @@ FLAG(parse_load_connect, ASKED_CONNECT, load = LOAD_CONNECT)
 FLAG(parse_bulk, ASKED_BULK, load = LOAD_BULK)
 FLAG(parse_hold, ASKED_HOLD, load = LOAD_HOLD)
 FLAG(parse_gso, 0, gso = true)
+FLAG(parse_busy_poll, 0, busy_poll = true)
 
 /* An option that is a number from `minimum` to `maximum`. */
 #define NUMBER(function, field, minimum, maximum, complaint)                   \
@@ -289,6 +290,9 @@ static const struct option_description descriptions[] = {
 	{ 0, "gso", NULL, NULL,
 	  "with --load over UDP: send a pipeline as one train (UDP_SEGMENT)",
 	  parse_gso },
+	{ 0, "busy-poll", NULL, NULL,
+	  "with --load: look for replies without ever sleeping",
+	  parse_busy_poll },
 	{ 0, "hold", NULL, NULL,
 	  "with --load: keep connections open, and echo once on each",
 	  parse_hold },

@@ -96,7 +96,7 @@ struct settings {
 	unsigned threads; /* 0: one per CPU, at most one per connection */
 	uint64_t duration, warmup;
 	uint64_t rate; /* messages a second; 0: closed loop */
-	bool gso;
+	bool gso, busy_poll;
 
 	unsigned asked; /* private to settings */
 };

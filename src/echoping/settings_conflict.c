@@ -100,6 +100,7 @@ static const char *find_loading(const struct settings *settings,
 		{ settings->pipeline != defaults->pipeline,
 		  "--pipeline is for load (add --load)" },
 		{ settings->gso, "--gso is for load (add --load)" },
+		{ settings->busy_poll, "--busy-poll is for load (add --load)" },
 	};
 
 	return find_wrong(conflicts, ARRAY_SIZE(conflicts));

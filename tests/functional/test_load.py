@@ -75,6 +75,20 @@ def closed():
         assert summary["intended"] is None and summary["lag"] is None
 
 
+@case("--busy-poll never sleeps, and is no limit for that")
+def busy_poll():
+    with _listens() as echod:
+        for target in (_target(echod), _target(echod, "udp")):
+            summary = _load(target, "--busy-poll")
+            _all_is_echoed(summary)
+            assert summary["client_limited"] is None, summary
+            asleep, awake = (
+                sum(_load(target, "--rate=100", *options)["cpu"].values())
+                for options in ((), ("--busy-poll",)))
+            note(f"CPU at 100 messages a second: {asleep} ns, {awake} ns")
+            assert awake > 5 * asleep, (asleep, awake)
+
+
 @case("sizes from 1 byte to 1 MiB, deep pipelines, TCP")
 def sizes():
     with _listens() as echod:

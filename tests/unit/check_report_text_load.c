@@ -46,6 +46,8 @@ static const struct {
 	  "both ways as fast as possible on 4 connections, for 10s" },
 	{ "--load --hold --connections=1000 127.0.0.1:7",
 	  "holding 1000 connections, an echo of 64 bytes on each" },
+	{ "--load --warmup=0 --busy-poll 127.0.0.1:7",
+	  "64 bytes on 1 connection, never sleeping, closed loop, for 10s" },
 	{ "--load --warmup=0 --gso --pipeline=32 udp:127.0.0.1:7",
 	  "64 bytes on 1 socket, 32 under way on each, sent as trains, closed "
 	  "loop, for 10s" },

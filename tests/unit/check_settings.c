@@ -74,7 +74,7 @@ START_TEST(without_options_there_are_defaults)
 	ck_assert_int_eq(settings.color, COLOR_AUTO);
 	ck_assert_int_eq(settings.load, LOAD_MESSAGES);
 	ck_assert(!settings.udp && !settings.connect && !settings.quiet);
-	ck_assert(!settings.timestamps && !settings.gso);
+	ck_assert(!settings.timestamps && !settings.gso && !settings.busy_poll);
 	ck_assert_ptr_null(settings.source);
 	ck_assert_ptr_null(settings.hdr);
 	ck_assert_ptr_null(settings.plot);
@@ -192,7 +192,7 @@ static const struct {
 	enum output output;
 	enum color color;
 	enum load_kind load;
-	bool udp, connect, timestamps, gso;
+	bool udp, connect, timestamps, gso, busy_poll;
 } choices[] = {
 	{ .text = "-u", .udp = true },
 	{ .text = "--udp", .udp = true },
@@ -226,6 +226,7 @@ static const struct {
 	  .mode = MODE_LOAD,
 	  .gso = true,
 	  .udp = true },
+	{ .text = "--load|--busy-poll", .mode = MODE_LOAD, .busy_poll = true },
 	/* None of these excludes another. */
 	{ .text = "--load|--gso|-u|-D|-6|--json|--hold",
 	  .mode = MODE_LOAD,
@@ -253,6 +254,7 @@ START_TEST(choices_are_read)
 	ck_assert(settings.connect == choices[_i].connect);
 	ck_assert(settings.timestamps == choices[_i].timestamps);
 	ck_assert(settings.gso == choices[_i].gso);
+	ck_assert(settings.busy_poll == choices[_i].busy_poll);
 	ck_assert(settings.quiet);
 }
 END_TEST

@@ -149,6 +149,7 @@ static const struct {
 	{ { "h", "--warmup=0" }, "--warmup is for load (add --load)" },
 	{ { "h", "--pipeline=2" }, "--pipeline is for load (add --load)" },
 	{ { "h", "--gso" }, "--gso is for load (add --load)" },
+	{ { "h", "--busy-poll" }, "--busy-poll is for load (add --load)" },
 	{ { "h", "--conformance", "--gso" }, "--gso is for load (add --load)" },
 };
 

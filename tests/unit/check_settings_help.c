@@ -154,6 +154,7 @@ static const char *const names[] = {
 	" rate RATE",
 	" bulk ",
 	" gso ",
+	" busy-poll ",
 	" hold ",
 	" conformance ",
 	"h help ",
