@@ -80,6 +80,9 @@ def _bulk(connections):
 CELLS = (
     *(_request_response(connections, size)
       for size in RR_SIZES for connections in RR_CONNECTIONS),
+    Cell("rtt", "TCP round trip, 64 B, 1 connection, a client that never "
+         "sleeps", ("echod", BUSY, *LOOPS, "blocking"),
+         ("--connections=1", "--size=64", "--busy-poll"), metric="p50"),
     Cell("pipelined", "TCP pipelined, 16 × 64 B, 50 connections",
          ("echod", *LOOPS), ("--connections=50", "--size=64",
                              "--pipeline=16")),

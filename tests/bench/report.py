@@ -23,7 +23,7 @@ METRICS = {
 }
 
 # Plot: the cell and the metric.
-PLOTS = (("rr-64-50", "rate"), ("rr-64-50", "cpu"), ("rr-64-1", "p50"),
+PLOTS = (("rr-64-50", "rate"), ("rr-64-50", "cpu"), ("rtt", "p50"),
          ("rr-64-5000", "cpu"), ("pipelined", "cpu"), ("bulk-1", "bytes"),
          ("connect", "rate"), ("udp-burst-64-64", "cpu"),
          ("udp-train-1200-32", "cpu"))

@@ -144,12 +144,15 @@ def _request_response(results, key, what):
 
 
 def _latency(results):
-    measured = results.get("rr-64-1", [])
-    peer = best(measured, "p50", lowest=True)
-    yield row("RTT p50, one connection, --busy-poll against the best blocking",
-              ratios(measured, cells.BUSY, peer, "p50"), 0.45, False, peer)
-    yield row("RTT p50, one connection, blocking against the best",
-              ratios(measured, "echod", peer, "p50"), 1.0, False, peer)
+    for cell, client in (("rr-64-1", "sleeps"), ("rtt", "never sleeps")):
+        measured = results.get(cell, [])
+        peer = best(measured, "p50", lowest=True)
+        for name, how, target in ((cells.BUSY, "--busy-poll", 0.45),
+                                  ("echod", "blocking", 1.0)):
+            yield row(f"RTT p50, one connection, {how} against the best "
+                      f"blocking peer; the client {client}",
+                      ratios(measured, name, peer, "p50"), target, False,
+                      peer)
 
 
 def _bulk(results):
