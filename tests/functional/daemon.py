@@ -210,6 +210,20 @@ class Echod:
         return {name: int(value) for name, value
                 in re.findall(r"\b([a-z_]+)[=: ]+(\d+)", line.group(0))}
 
+    def await_counters(self, **expected):
+        """Await these values, no more and no less: what a call did is counted
+        after it has returned, when the peer may have seen it already."""
+        deadline = time.monotonic() + LIMIT
+        while True:
+            counters = self.counters()
+            got = {name: counters[name] for name in expected}
+            if got == expected:
+                return counters
+            if (time.monotonic() > deadline or
+                    any(got[name] > expected[name] for name in expected)):
+                raise AssertionError(f"{got} instead of {expected}")
+            time.sleep(0.005)
+
     # Its life
 
     def signal(self, number):

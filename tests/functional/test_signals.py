@@ -114,12 +114,10 @@ def counters():
         second = client.connect(echod.address("tcp"))
         client.assert_echo(second, bytes(234))
         client.assert_echo(client.datagrams(echod.address("udp")))
-        until(lambda: echod.counters()["connections_closed"] == 1, "the end")
-        expected = {"connections_accepted": 2, "connections_closed": 1,
-                    "bytes_received": 1234, "bytes_sent": 1234,
-                    "datagrams_received": 1, "datagrams_sent": 1}
-        got = echod.counters()
-        assert {name: got[name] for name in expected} == expected, got
+        echod.await_counters(
+            connections_accepted=2, connections_closed=1,
+            bytes_received=1234, bytes_sent=1234,
+            datagrams_received=1, datagrams_sent=1)
 
 
 @case("SIGPIPE, SIGHUP, SIGUSR1: alone they end nothing")
