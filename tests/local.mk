@@ -289,6 +289,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/bench/peers/uring.c \
 	tests/bench/plots.py \
 	tests/bench/process.py \
+	tests/bench/reasons.py \
 	tests/bench/report.py \
 	tests/bench/rounds.py \
 	tests/bench/servers.py \

@@ -11,6 +11,7 @@ import sys
 
 import cells
 import plots
+import reasons
 import rounds
 import targets
 
@@ -83,6 +84,22 @@ def target_lines(results):
         counts[it.verdict] += 1
     yield ""
     yield ", ".join(f"{count} {name}" for name, count in counts.items()) + "."
+
+
+def reason_lines(results):
+    """Why that is not reached which is not."""
+    short = {}
+    for it in targets.rows(results):
+        if not it.work.startswith(targets.SAME):
+            work = it.work
+        if it.verdict in (targets.SHORT, targets.NEAR):
+            reason = reasons.reason_for(work) or "Not known."
+            short.setdefault(reason, []).append(it.work.replace(targets.SAME,
+                                                                work))
+    for reason, works in short.items():
+        yield f"* {'; '.join(works)}. {reason}"
+    if not short:
+        yield "Nothing."
 
 
 def _figure(measured, name, key):
@@ -214,6 +231,8 @@ def lines(machine, results, failed, drawn):
     yield from machine_lines(machine)
     yield from ("## Targets", "")
     yield from target_lines(results)
+    yield from ("", "## What falls short, and why", "")
+    yield from reason_lines(results)
     yield ""
     for title, file_name in drawn:
         yield f"![{title}]({file_name})"

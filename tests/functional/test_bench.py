@@ -16,6 +16,7 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import cells  # noqa: E402
 import plots  # noqa: E402
 import process  # noqa: E402
+import reasons  # noqa: E402
 import report  # noqa: E402
 import rounds  # noqa: E402
 import targets  # noqa: E402
@@ -128,12 +129,16 @@ def _():
                     "server": server, "p50": 1000, **its}), file=file)
         print(json.dumps({"type": "failed", "cell": cell.name,
                           "server": "asio", "reason": "it ended"}), file=file)
+    reasons.REASONS = (("TCP pipelined", "It is slow."),)
     table = report.write(results, directory)
     with open(os.path.join(directory, "REPORT.md"), encoding="utf-8") as file:
         text = file.read()
     assert ("| ≥ 1.1 | 0.90 (0.90 to 0.90), libuv | **SHORT** |"
             in table), table
     assert table in text
+    work = "TCP pipelined, 16 × 64 B, 50 connections, rate against the best"
+    assert (f"\n* {work}; {work}, per second of server CPU. It is slow.\n\n"
+            in text), text
     assert "Left out: go: no compiler." in text
     assert "| pipelined | asio | it ended |" in text
     assert f"### {cell.title}" in text
