@@ -11,6 +11,9 @@ SUMMARY = re.compile(r"(\d+) ok, (\d+) failed, (\d+) not applicable")
 
 LIMIT = 100  # seconds: a service that does not answer is waited for
 
+# What never comes is not waited for as long as by default.
+PATIENCE = ("--timeout=1s",)
+
 # Rows that only the service's own machine can tell of.
 UNSEEN = {10, 15, 18, 22}
 

@@ -101,37 +101,65 @@ def _case_process(function, keep_root, reason):
         sys.stdout.flush()
 
 
-def _run_case(function, keep_root):
-    """Fork the case; whatever it leaves behind ends with its process group."""
-    read_end, write_end = os.pipe()
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid == 0:
-        os.setpgid(0, 0)
-        os._exit(_case_process(function, keep_root, write_end))
-    os.close(write_end)
-    try:
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    finally:
+class _Run:
+    """A case in a process of its own, what it prints kept until it is its
+    turn; whatever it leaves behind ends with its process group."""
+
+    def __init__(self, function, keep_root):
+        self.output = tempfile.TemporaryFile()
+        self.reason, reason = os.pipe()
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setpgid(0, 0)
+            os.dup2(self.output.fileno(), 1)
+            os.dup2(self.output.fileno(), 2)
+            os._exit(_case_process(function, keep_root, reason))
+        os.close(reason)
+
+    def end(self, status):
         try:
-            os.killpg(pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-    with open(read_end, encoding="utf-8") as pipe:
-        return status, pipe.read()
+        self.status = os.waitstatus_to_exitcode(status)
+
+    def tell(self, number, name):
+        """Print what it printed, and the line of TAP; whether it passed."""
+        self.output.seek(0)
+        sys.stdout.write(self.output.read().decode(errors="replace"))
+        with open(self.reason, encoding="utf-8") as pipe:
+            reason = pipe.read()
+        if self.status == SKIPPED:
+            name += f" # SKIP {reason}"
+        passed = self.status in (0, SKIPPED)
+        print("ok" if passed else "not ok", number, "-", name, flush=True)
+        return passed
 
 
-def main():
-    """Run all cases, or those whose names contain one of the arguments."""
+def _run_all(cases, side_by_side):
+    """Run them, so many at a time; yields the runs, in the order of cases."""
+    runs, running = [], {}
+    for index in range(len(cases)):
+        while not (index < len(runs) and hasattr(runs[index], "status")):
+            while len(running) < side_by_side and len(runs) < len(cases):
+                runs.append(_Run(*cases[len(runs)][1:]))
+                running[runs[-1].pid] = runs[-1]
+            pid, status = os.wait()
+            running.pop(pid).end(status)
+        yield runs[index]
+
+
+def main(side_by_side=1):
+    """Run all cases, or those whose names contain one of the arguments.
+
+    side_by_side: so many at a time, for cases that wait most of their time and
+    compare no speeds."""
     words = sys.argv[1:]
     cases = [it for it in _cases
              if not words or any(word in it[0] for word in words)]
     failures = 0
     print(f"1..{len(cases)}")
-    for number, (name, function, keep_root) in enumerate(cases, 1):
-        status, reason = _run_case(function, keep_root)
-        failures += status not in (0, SKIPPED)
-        print("ok" if status in (0, SKIPPED) else "not ok", number, "-",
-              name + (f" # SKIP {reason}" if status == SKIPPED else ""),
-              flush=True)
+    for number, run in enumerate(_run_all(cases, side_by_side), 1):
+        failures += not run.tell(number, cases[number - 1][0])
     sys.exit(failures > 0)

@@ -188,4 +188,4 @@ def file_stays():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=4)

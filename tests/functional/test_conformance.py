@@ -3,12 +3,11 @@
 """echoping --conformance finds nothing in echod."""
 
 import os
-import socket
 
 import netspace
 import pinger
 import schema
-from conformer import LIMIT, Result, expect_ok
+from conformer import LIMIT, PATIENCE, Result, expect_ok
 from daemon import KEEP_USER, Echod
 from echodtest import Skip, case, main
 from wrong import Wrong
@@ -35,24 +34,17 @@ def without_privileges():
         raise Skip("root stays root in this build")
 
 
-def free_port():
-    """One that is free for TCP and for UDP, most probably."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 @case("echod, TCP and UDP over IPv4, as an ordinary user: all ok")
 def echod_ipv4():
     without_privileges()
-    with Echod("-l", f"127.0.0.1:{free_port()}") as echod:
+    with Echod("-l", "127.0.0.1:0") as echod:
         expect_ok(Result(f"127.0.0.1:{ways(echod)}"), *PRIVILEGED, *IPV6)
 
 
 @case("echod over IPv6, as an ordinary user: all ok")
 def echod_ipv6():
     without_privileges()
-    with Echod("-l", f"[::1]:{free_port()}") as echod:
+    with Echod("-l", "[::1]:0") as echod:
         result = Result(f"[::1]:{ways(echod)}")
         expect_ok(result, *PRIVILEGED, *BROADCAST6, *IPV6, *(
             OTHER & result.titles("not applicable")))
@@ -66,32 +58,66 @@ def echod_unix():
             expect_ok(Result(name))
 
 
-@case("echod, as root, IPv4 and IPv6: what needs privileges is ok, too",
-      keep_root=True)
-def echod_as_root():
+def loopback():
+    """A namespace of its own, where ::10.7.0.9 is an address, too."""
     netspace.isolate()
     netspace.ip("addr", "add", "::10.7.0.9/128", "dev", "lo")
-    with Echod("-l", "127.0.0.1:4007", "-l", "[::1]:4007",
-               "-l", "4008"):
+
+
+@case("echod, as root, IPv4: what needs privileges is ok, too", keep_root=True)
+def root_ipv4():
+    loopback()
+    with Echod("-l", "127.0.0.1:4007"):
         expect_ok(Result("127.0.0.1:4007"), *IPV6)
+
+
+@case("echod, as root, IPv6: what needs privileges is ok, too", keep_root=True)
+def root_ipv6():
+    loopback()
+    with Echod("-l", "[::1]:4007"):
         expect_ok(Result("[::1]:4007"), *BROADCAST6, LOOP)
-        # Its wildcard sockets leave no other address of its port.
-        expect_ok(Result("127.0.0.1:4008"), *OTHER, *IPV6)
-        expect_ok(Result("[::1]:4008"), *OTHER, *BROADCAST6, LOOP)
 
 
-@case("echod behind a cable: its own broadcast and multicast, all addresses",
-      keep_root=True)
-def echod_behind_a_cable():
+# Its wildcard sockets leave no other address of its port.
+@case("echod, as root, all addresses, asked over IPv4", keep_root=True)
+def wildcard_ipv4():
+    loopback()
+    with Echod("-l", "4007"):
+        expect_ok(Result("127.0.0.1:4007"), *OTHER, *IPV6)
+
+
+@case("echod, as root, all addresses, asked over IPv6", keep_root=True)
+def wildcard_ipv6():
+    loopback()
+    with Echod("-l", "4007"):
+        expect_ok(Result("[::1]:4007"), *OTHER, *BROADCAST6, LOOP)
+
+
+def behind_a_cable(target, *not_applicable):
     netspace.isolate()
     neighbour = netspace.Neighbour()
+    with Echod("-l", "4007"), neighbour:
+        expect_ok(Result(target), *not_applicable)
+
+
+@case("echod behind a cable, IPv4: its own broadcast and multicast",
+      keep_root=True)
+def cable_ipv4():
+    behind_a_cable("10.7.0.1:4007", *IPV6)
+
+
+@case("echod behind a cable, IPv6", keep_root=True)
+def cable_ipv6():
+    behind_a_cable("[fd07::1]:4007", "datagram from ::", LOOP,
+                   "datagram to a broadcast address",
+                   "datagram from a v4-compatible source")
+
+
+@case("the same from its own machine: all addresses", keep_root=True)
+def at_the_cable():
+    netspace.isolate()
+    netspace.Neighbour()
     with Echod("-l", "4007"):
-        with neighbour:
-            expect_ok(Result("10.7.0.1:4007"), *IPV6)
-            expect_ok(Result("[fd07::1]:4007"), "datagram from ::", LOOP,
-                      "datagram to a broadcast address",
-                      "datagram from a v4-compatible source")
-        # The same from its own machine.
         result = Result("10.7.0.1:4007")
         expect_ok(result, *OTHER, *IPV6)
         assert result.detail("address that answers").startswith(
@@ -108,22 +134,27 @@ def right_service():
 @case("one transport of two, each alone, and none: exit status and words")
 def transports_alone():
     with Wrong("silent-tcp") as wrong:
-        result = Result(f"127.0.0.1:{wrong.port}")
+        result = Result(*PATIENCE, f"127.0.0.1:{wrong.port}")
         assert result.failed() == {(0, "tcp")} and result.status == 1
-        result = Result("-u", f"127.0.0.1:{wrong.port}")
+        result = Result(*PATIENCE, "-u", f"127.0.0.1:{wrong.port}")
         assert result.status == 0
         assert {line[1] for line in result.lines} == {"udp"}
-        result = Result(f"tcp:127.0.0.1:{wrong.port}")
+        result = Result(*PATIENCE, f"tcp:127.0.0.1:{wrong.port}")
         assert result.status == 2 and not result.lines
         assert result.errors.startswith(
             f"echoping: tcp:127.0.0.1:{wrong.port}: ")
     with Wrong("silent-udp") as wrong:
-        result = Result(f"127.0.0.1:{wrong.port}")
+        result = Result(*PATIENCE, f"127.0.0.1:{wrong.port}")
         assert result.failed() == {(0, "udp")} and result.status == 1
-    result = Result(f"127.0.0.1:{free_port()}")
+
+
+@case("nobody is there: a line for each transport", keep_root=True)
+def nobody():
+    netspace.isolate()
+    result = Result(*PATIENCE, "127.0.0.1:4007")
     assert result.status == 2 and not result.lines
-    assert len(result.errors.splitlines()) == 2, "a line for each transport"
-    result = Result(f"unix:@nobody-{os.getpid()}")
+    assert len(result.errors.splitlines()) == 2
+    result = Result(*PATIENCE, f"unix:@nobody-{os.getpid()}")
     assert result.status == 2 and len(result.errors.splitlines()) == 1
 
 
@@ -131,9 +162,9 @@ def transports_alone():
 def json_and_colors():
     with Wrong("empty") as wrong:
         target = f"udp:127.0.0.1:{wrong.port}"
-        text = Result(target)
-        run = pinger.echoping("--conformance", "--json", target, target,
-                              limit=LIMIT)
+        text = Result(*PATIENCE, target)
+        run = pinger.echoping("--conformance", "--json", *PATIENCE, target,
+                              target, limit=LIMIT)
         assert run.status == 1
         objects = run.objects()
         for one in objects:
@@ -147,10 +178,10 @@ def json_and_colors():
                 *line[:2], line[2].lower(), line[3]), (one, line)
         assert [objects[half - 1][name] for name in (
             "ok", "failed", "not_applicable")] == text.counts
-        run = pinger.echoping("--conformance", "--color=always", target,
-                              limit=LIMIT)
+        run = pinger.echoping("--conformance", "--color=always", *PATIENCE,
+                              target, limit=LIMIT)
         assert run.output.count("\033[31mFAILED") == 1, run.output
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=3)

@@ -5,12 +5,9 @@
 import socket
 
 import netspace
-from conformer import Result
+from conformer import PATIENCE, Result
 from echodtest import case, main
 from wrong import Wrong, WrongUnix
-
-# What never comes is not waited for as long as by default.
-PATIENCE = ("--timeout=1s",)
 
 
 def expect_failures(defect, *rows, host=None):
@@ -116,4 +113,4 @@ def unix_defects():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=3)

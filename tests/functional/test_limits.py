@@ -160,4 +160,4 @@ def exit_idle():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=4)

@@ -542,4 +542,4 @@ def text():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=4)

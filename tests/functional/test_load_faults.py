@@ -338,4 +338,4 @@ def hold_faults():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=6)

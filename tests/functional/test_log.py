@@ -125,4 +125,4 @@ def closed_stderr():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=4)

@@ -61,4 +61,4 @@ def held_memory():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=2)

@@ -169,4 +169,4 @@ class _Hung:
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=4)

@@ -406,4 +406,5 @@ def write_errors():
         assert it.status == 2, (option, it.status)
 
 
-main()
+if __name__ == "__main__":
+    main(side_by_side=4)

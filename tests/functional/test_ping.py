@@ -366,4 +366,4 @@ def plain():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=4)

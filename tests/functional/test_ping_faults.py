@@ -349,4 +349,4 @@ def stopped_late():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=4)

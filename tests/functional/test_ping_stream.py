@@ -294,4 +294,4 @@ def one_after_the_other():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=4)

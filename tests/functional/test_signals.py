@@ -130,4 +130,4 @@ def harmless():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=4)

@@ -223,4 +223,4 @@ def ended_while_holding():
 
 
 if __name__ == "__main__":
-    main()
+    main(side_by_side=4)
