@@ -10,6 +10,7 @@ from echodtest import case, main, note, Skip
 
 FEW, MANY = 1000, 15000
 BYTES_PER_CONNECTION = 128
+ROUNDS, KEPT = 16, 256 * 1024 * 4 // 5  # of what is held of a connection
 
 
 def _open(address, count, socks):
@@ -49,7 +50,7 @@ def held_memory():
         raise Skip("the daemon is built with a sanitizer")
     with Echod("-l", "tcp:127.0.0.1:0") as echod:
         rounds = []
-        for _ in range(4):
+        for _ in range(ROUNDS):
             socks = [client.connect(echod.address("tcp")) for _ in range(10)]
             for sock, data in zip(socks, client.fill_all(socks)):
                 client.same(client.receive(sock, len(data)), data)
@@ -57,7 +58,9 @@ def held_memory():
                 sock.close()
             rounds.append(echod.resident())
         note(f"resident after each round: {rounds}")
-        assert rounds[-1] - rounds[0] < 1 << 20
+        # One kept in each round would come to more.  What is given back stays
+        # resident, too, as long as something small is above it on the heap.
+        assert rounds[-1] - rounds[0] < (ROUNDS - 1) * KEPT
 
 
 if __name__ == "__main__":
