@@ -5,17 +5,19 @@ Sockets block for at most LIMIT seconds, so that a service that loses something
 fails a case instead of hanging it.
 """
 
+import fcntl
 import random
 import select
 import socket
 import struct
-import time
+import termios
 
 from daemon import LIMIT
 
 CHUNK = 262144
 IP_BIND_ADDRESS_NO_PORT = 24
-STUCK = 0.3  # seconds without progress: all buffers on the way are full
+STUCK = 0.1  # seconds without progress: all buffers on the way may be full
+PING, TURNS = b"ping", 10  # to see that the service is run
 ENDLESS = 1 << 28  # no such buffers are as large
 
 
@@ -25,7 +27,7 @@ def pattern(size, seed=0):
 
 
 def _family(address):
-    if isinstance(address, str):
+    if isinstance(address, (str, bytes)):
         return socket.AF_UNIX
     return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
 
@@ -42,6 +44,17 @@ def connect(address, kind=socket.SOCK_STREAM, source=None,
             sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind(source)
     sock.connect(address)
+    return sock
+
+
+def nobody(kind=socket.SOCK_STREAM, port=0):
+    """A socket that keeps a port of 127.0.0.1 for itself, while whoever comes
+    there is refused as if nobody had it."""
+    sock = socket.socket(socket.AF_INET, kind)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    if kind == socket.SOCK_DGRAM:
+        sock.connect(sock.getsockname())  # it takes from itself only
     return sock
 
 
@@ -101,7 +114,7 @@ def exchange(sock, data, piece=CHUNK):
     return bytes(got)
 
 
-def assert_echo(sock, data=b"ping"):
+def assert_echo(sock, data=PING):
     """The bytes come back, or for datagrams: the datagram does."""
     if sock.type == socket.SOCK_STREAM:
         same(exchange(sock, data), data)
@@ -116,6 +129,20 @@ def writable(sock, timeout=0.0):
     return bool(poll.poll(timeout * 1000))
 
 
+def unread(sock):
+    """Bytes that wait in its receive queue."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
+
+
+def _let_run(address):
+    """Return when the service, of one worker, has had its turn: how many
+    bytes it has echoed for that."""
+    with connect(address) as other:
+        for _ in range(TURNS):
+            assert_echo(other, PING)
+    return TURNS * len(PING)
+
+
 def fill(sock):
     """Send without ever reading, until no buffer on the way takes more;
     returns what was sent."""
@@ -124,8 +151,21 @@ def fill(sock):
 
 def fill_all(socks):
     """The same with several at once; returns what each was sent."""
-    data = pattern(CHUNK)
     sent = {sock.fileno(): bytearray() for sock in socks}
+    stuck = False
+    while not stuck:
+        _fill_some(socks, sent)
+        # Is it stuck, or has it only not been run?
+        before = [unread(sock) for sock in socks]
+        _let_run(socks[0].getpeername())
+        stuck = (before == [unread(sock) for sock in socks] and
+                 not any(map(writable, socks)))
+    return [bytes(it) for it in sent.values()]
+
+
+def _fill_some(socks, sent):
+    """Send until nothing moves for a while."""
+    data = pattern(CHUNK)
     poll = select.poll()
     for sock in socks:
         poll.register(sock, select.POLLOUT)
@@ -135,19 +175,20 @@ def fill_all(socks):
             count = by_number[fd].send(data, socket.MSG_DONTWAIT)
             sent[fd] += data[:count]
             assert len(sent[fd]) < ENDLESS, "it takes all and holds all"
-    return [bytes(it) for it in sent.values()]
 
 
 def overfill(sock, echod):
     """Send little by little, until the service cannot send it on: then it
     holds the last piece, and has left nothing unread."""
-    sent = 0
-    while True:
-        sent += sock.send(bytes(4096))
-        deadline = time.monotonic() + 3 * STUCK
-        while echod.counters()["bytes_sent"] < sent:
-            if time.monotonic() > deadline:
-                return
+    sent, turns = 0, 0
+    while turns < 2:
+        # The last ping, if any, may not be counted yet.
+        if echod.counters()["bytes_sent"] >= sent - len(PING):
+            sent += sock.send(bytes(4096))
+            turns = 0
+        else:
+            sent += _let_run(sock.getpeername())
+            turns += 1
 
 
 def stalled(echod):
@@ -155,7 +196,7 @@ def stalled(echod):
     Filled while it is stopped: its clock runs only when all has been sent."""
     echod.pause()
     sock = connect(echod.address("tcp"))
-    fill(sock)
+    _fill_some([sock], {sock.fileno(): bytearray()})
     echod.resume()
     return sock
 

@@ -10,7 +10,7 @@ import socket
 
 import faulty
 import netspace
-from client import connect
+from client import connect, nobody
 from daemon import Echod
 from echodtest import case, main, note, scratch_directory, until
 from pinger import Echoping, echoping
@@ -32,6 +32,13 @@ def _target(echod, scheme="tcp"):
 
 def _listens():
     return Echod("-l", "tcp:127.0.0.1:0", "-l", "udp:127.0.0.1:0")
+
+
+def _counted(echod):
+    """The counters when all connections have ended, hence all is counted."""
+    return until(lambda: (counters := echod.counters())["connections_closed"]
+                 == counters["connections_accepted"] and counters,
+                 "all connections closed")
 
 
 def _all_is_well(summary):
@@ -104,12 +111,12 @@ def warmup():
         summary = _load(_target(echod), "--rate=500", duration="600ms",
                         warmup="400ms")
         _all_is_echoed(summary)
-        sent = echod.counters()["bytes_received"] // 64
+        sent = _counted(echod)["bytes_received"] // 64
         # 500 messages, of which 200 are warm-up; the machine may be late.
         note(f"{summary['sent']} of {sent}")
         assert summary["sent"] < sent, "warm-up was counted"
         summary = _load(_target(echod), "--rate=500", warmup="0")
-        again = echod.counters()["bytes_received"] // 64 - sent
+        again = _counted(echod)["bytes_received"] // 64 - sent
         assert summary["sent"] == again, (summary["sent"], again)
 
 
@@ -253,7 +260,7 @@ def open_loop_waits():
 def open_loop_never():
     with _listens() as echod:
         with Echoping("--load", "--json", "--rate=1000", "--duration=2s",
-                      "--warmup=0", "--timeout=300ms", "--connections=2",
+                      "--warmup=0", "--timeout=1s", "--connections=2",
                       "--threads=1", _target(echod)) as it:
             assert it.read_line()
             until(lambda: echod.counters()["bytes_received"] > 64 * 20,
@@ -320,7 +327,7 @@ def bulk():
         assert it["sent"] == it["received"] == 3 and it["lost"] == 0
         assert it["corrupt"] == it["errors"] == 0
         assert it["echoed_bytes"] > 1 << 20
-        assert echod.counters()["bytes_received"] >= it["echoed_bytes"]
+        assert _counted(echod)["bytes_received"] >= it["echoed_bytes"]
         text = echoping("--load", "--bulk", "--duration=200ms",
                         _target(echod))
         assert re.search(r"[MG]B/s", text.output), text.output
@@ -335,9 +342,8 @@ def hold():
         _all_is_echoed(it)
         assert it["sent"] == 1500 == it["connections"]
         assert it["connect"]["count"] == 1500
-        counters = echod.counters()
-        assert counters["connections_accepted"] == 1500
-        assert counters["bytes_received"] == 1500 * 64
+        echod.await_counters(connections_accepted=1500,
+                             bytes_received=1500 * 64)
 
 
 @case("hold: what the service ends does not stand any more")
@@ -464,8 +470,7 @@ def thresholds():
 
 @case("nobody listens: a line says so, and the exit status is 2")
 def refused():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
+    with nobody() as unused:
         target = "tcp:127.0.0.1:{}".format(unused.getsockname()[1])
         for options in ((), ("--bulk",), ("--hold",), ("--connect",)):
             _says(target, "connect: Connection refused .*running",
@@ -475,11 +480,10 @@ def refused():
 
 @case("UDP, nobody listens: told once, counted, and it goes on")
 def refused_datagrams():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    it = echoping("--load", "--json", "--timeout=100ms", "--duration=500ms",
-                  "--warmup=0", "--connections=2", f"udp:127.0.0.1:{port}")
+    with nobody(socket.SOCK_DGRAM) as unused:
+        it = echoping("--load", "--json", "--timeout=100ms",
+                      "--duration=500ms", "--warmup=0", "--connections=2",
+                      "udp:127.0.0.1:{}".format(unused.getsockname()[1]))
     assert it.status == 1, it.status
     assert it.errors.count("Connection refused") <= 2, it.errors
     summary = it.summary()

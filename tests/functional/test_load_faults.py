@@ -117,7 +117,7 @@ def too_much_loss():
     for limit, status in (("1", 1), ("50", 0)):
         with faulty.Datagrams(_every(3, "drop")) as service:
             it = echoping("--load", "--json", "--rate=200", "--duration=1s",
-                          "--warmup=0", "--timeout=300ms", "--pipeline=64",
+                          "--warmup=0", "--timeout=1s", "--pipeline=64",
                           f"--max-loss={limit}", service.target)
             assert it.status == status, (it.status, it.errors)
 
@@ -272,7 +272,7 @@ def never_answered():
 
     with faulty.Streams(serve) as service:
         it = echoping("--load", "--json", "--duration=300ms", "--warmup=0",
-                      "--timeout=300ms", "--pipeline=4", service.target)
+                      "--timeout=1s", "--pipeline=4", service.target)
     summary = it.summary()
     assert summary["received"] == 10 and summary["lost"] == 4, summary
 
@@ -290,7 +290,7 @@ def connect_faults():
         sock.sendall(data)
         faulty.echo(sock)
 
-    summary, errors, _ = _streams(serve, "--connect", "--timeout=300ms")
+    summary, errors, _ = _streams(serve, "--connect", "--timeout=1s")
     assert summary["corrupt"] == 1, summary["corrupt"]
     assert summary["lost"] == 3 and summary["errors"] == 3, summary
     assert summary["received"] > 0
@@ -331,7 +331,7 @@ def hold_faults():
         faulty.echo(sock)
 
     summary, errors, _ = _streams(serve, "--hold", "--connections=5",
-                                  "--timeout=400ms")
+                                  "--timeout=1s")
     assert summary["lost"] == 2 and summary["corrupt"] == 1, summary
     assert summary["received"] == 3 and summary["connections"] == 4, summary
     assert "not what was sent" in errors

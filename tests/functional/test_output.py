@@ -115,14 +115,14 @@ def _takes_signals(pid):
 def status_line():
     for mode in ((), ("--json",), ("--openmetrics",)):
         with _service() as echod, Echoping(
-                *mode, "-c", 10, "-i", "30ms", "-W", "20s",
+                *mode, "-i", "30ms", "-W", "20s",
                 _target(echod, "udp")) as it:
             until(lambda: _takes_signals(it.pid), "it takes signals itself")
             it.signal(signal.SIGQUIT)
             line = it.read_error()
             _matches(r"\d+/\d+ replies, 0\.0 % loss, p50 (-|" + TIME +
                      r"), p99 -, max (-|" + TIME + r")\n", line)
-            it.wait()
+            it.interrupt()
             assert it.status == 0 and it.errors == line, it.errors
 
 
@@ -273,7 +273,7 @@ def json_interrupted():
 def metrics():
     with _service() as echod, _silence() as silent:
         udp = _target(echod, "udp")
-        it = echoping("--openmetrics", "-c", 20, "-i", "1ms", "-W", "30ms",
+        it = echoping("--openmetrics", "-c", 20, "-i", "1ms", "-W", "300ms",
                       udp, silent)
         assert it.errors == ""
         families = openmetrics.parse(it.output)

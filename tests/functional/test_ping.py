@@ -3,6 +3,7 @@
 """echoping against echod: every kind of target, all sizes, flows, sources,
 signals, and how it ends."""
 
+import os
 import re
 import signal
 import socket
@@ -150,12 +151,12 @@ def fill():
 @case("--count with several targets, one of them dead")
 def several():
     with daemon("udp", "tcp") as echod:
-        with socket.socket() as dead:
-            dead.bind(("127.0.0.1", 0))
-            port = dead.getsockname()[1]
+        with client.nobody() as stream, \
+                client.nobody(socket.SOCK_DGRAM) as datagram:
             it = echoping(*FAST, "-c", 10, target(echod, "udp"),
-                          f"tcp:127.0.0.1:{port}", target(echod, "tcp"),
-                          f"udp:127.0.0.1:{port}")
+                          text("tcp", stream.getsockname()),
+                          target(echod, "tcp"),
+                          text("udp", datagram.getsockname()))
     assert it.status == 1
     udp, dead_tcp, tcp, dead_udp = it.objects("summary")
     assert_tally(udp, received=10)
@@ -229,7 +230,8 @@ def sources():
 
 def free_ports(count):
     """The first of so many ports that nobody uses on 127.0.0.6."""
-    for base in range(20000, 30000, count):
+    begin = 20000 + os.getpid() % 1000 * 10  # others look for some, too
+    for base in range(begin, begin + 1000, count):
         socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                  for _ in range(count)]
         try:

@@ -154,10 +154,12 @@ def comes_back():
         sock = service.accept()
         echo(sock, 3)
         service.listener.close()
+        gone = client.nobody(port=service.port)
         sock.close()
         while '"Connection refused"' not in it.read_line():
             pass
         service = Service(service.port)
+        gone.close()
         sock = service.accept()
         it_back = take(sock)
         sock.sendall(it_back)
@@ -178,10 +180,11 @@ def comes_back():
 
 @case("refused: told for each probe, exit status 1")
 def refused():
-    service = Service()
-    service.listener.close()
-    with ping(service, count=3) as it:
-        it.wait()
+    with client.nobody() as unused:
+        port = unused.getsockname()[1]
+        with Echoping("--json", "-c", 3, "-i", "10ms", "-W", LONG,
+                      f"tcp:127.0.0.1:{port}") as it:
+            it.wait()
     assert it.status == 1
     assert_tally(it.summary(), lost=3, errors=3)
     assert reasons(it) == {n: "Connection refused" for n in (1, 2, 3)}
