@@ -56,10 +56,10 @@ FUZZ_TESTS += $(echoping_fuzz_tests)
 endif
 if ENABLE_ECHOD
 FUZZ_TESTS += $(echod_fuzz_tests)
-FUNCTIONAL_TESTS += $(echod_functional_tests)
 if ENABLE_ECHOPING
 FUNCTIONAL_TESTS += $(echoping_functional_tests)
 endif
+FUNCTIONAL_TESTS += $(echod_functional_tests)
 endif
 
 LINT_TESTS = \
@@ -108,8 +108,8 @@ check-is-missing:
 	@exit 1
 
 # --- make check ---
-# The longest first.
-TESTS = $(FUNCTIONAL_TESTS) $(LINT_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS)
+# The longest first, which is clang-tidy.
+TESTS = $(LINT_TESTS) $(FUNCTIONAL_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS)
 TEST_EXTENSIONS = .py .sh
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 LOG_DRIVER = $(tap_driver)
