@@ -25,6 +25,10 @@ _echod()
 		mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$cur")
 		return
 		;;
+	--cpu-affinity)
+		mapfile -t COMPREPLY < <(compgen -W 'auto no' -- "$cur")
+		return
+		;;
 	--udp-offload)
 		mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$cur")
 		return
@@ -49,6 +53,7 @@ _echod()
 		mapfile -t COMPREPLY < <(compgen -W '
 			-l --listen=
 			-w --workers=
+			--cpu-affinity=
 			-c --max-connections=
 			-t --idle-timeout=
 			--drain-timeout=

@@ -4,6 +4,7 @@
 complete -c echod -f
 complete -c echod -s l -l listen -x -a 'tcp: udp: mptcp: unix: unix-dgram: unix-seqpacket: vsock:' -d 'Serve this address'
 complete -c echod -s w -l workers -x -a auto -d 'Threads that serve'
+complete -c echod -l cpu-affinity -x -a 'auto no' -d 'Keep each worker on one CPU'
 complete -c echod -s c -l max-connections -x -a auto -d 'Streams at a time'
 complete -c echod -s t -l idle-timeout -x -d 'End a stream on which nothing happens for this long'
 complete -c echod -l drain-timeout -x -d 'When stopping, echo for at most this long'

@@ -25,6 +25,7 @@ libcommon_a_SOURCES = \
 	src/common/unix_name.c src/common/unix_name.h
 
 libechod_a_SOURCES = \
+	src/echod/affinity.c src/echod/affinity.h \
 	src/echod/connection.c src/echod/connection.h \
 	src/echod/connection_journal.c src/echod/connection_journal.h \
 	src/echod/crew.c src/echod/crew.h \

@@ -208,6 +208,16 @@ int crew_start(struct crew *crew)
 	return error;
 }
 
+int crew_pin(struct crew *crew, const struct options *options)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < crew->worker_count && error == 0; i++)
+		error = affinity_pin(&options->affinity,
+				     crew->workers[i].thread, i);
+	return error;
+}
+
 void crew_post(struct crew *crew, unsigned requests)
 {
 	for (size_t i = 0; i < crew->worker_count; i++)

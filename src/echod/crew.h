@@ -50,6 +50,9 @@ int crew_init(struct crew *crew, struct intake *intake, size_t count,
 /* 0 or -errno (pthread_create(3)). */
 int crew_start(struct crew *crew) MUST_CHECK;
 
+/* Keep the threads that run on their CPUs; 0, or -errno as affinity_pin(). */
+int crew_pin(struct crew *crew, const struct options *options) MUST_CHECK;
+
 void crew_post(struct crew *crew, unsigned requests);
 bool crew_has_answered(struct crew *crew, unsigned requests);
 bool crew_is_finished(struct crew *crew);

@@ -65,6 +65,13 @@ static int parse_workers(void *context, const char *text, const char **reason)
 	return 0;
 }
 
+static int parse_cpu_affinity(void *context, const char *text,
+			      const char **reason)
+{
+	struct options *options = context;
+	return affinity_parse(&options->affinity, text, reason);
+}
+
 static int parse_max_connections(void *context, const char *text,
 				 const char **reason)
 {
@@ -167,6 +174,10 @@ static const struct option_description descriptions[] = {
 	  options_add_listen },
 	{ 'w', "workers", "N|auto", "1",
 	  "threads that serve; auto: one per CPU", parse_workers },
+	{ 0, "cpu-affinity", "LIST|auto|no", "no",
+	  "keep each worker on one CPU of the list (such as 0-3,8); auto: of "
+	  "all",
+	  parse_cpu_affinity },
 	{ 'c', "max-connections", "N|auto", "auto",
 	  "streams at a time; auto: as many as the limit on descriptors "
 	  "allows",

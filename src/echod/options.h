@@ -7,6 +7,7 @@
 
 #include "common/address.h"
 #include "common/option_table.h"
+#include "echod/affinity.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,7 @@ struct options {
 	struct listen_group *listen;
 	size_t listen_count;
 	unsigned workers;	  /* 0: one per CPU */
+	struct affinity affinity; /* of the workers */
 	uint32_t max_connections; /* 0: as many as descriptors allow */
 	uint64_t idle_timeout; /* µs, as all durations; USEC_INFINITY: off */
 	uint64_t drain_timeout;

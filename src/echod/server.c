@@ -271,7 +271,7 @@ static int server_start_crew(struct server *server, size_t workers)
 			    "cannot start %zu worker%s: %s (try fewer "
 			    "--workers, or raise the limits)",
 			    workers, PLURAL(workers), strerrordesc_np(-error));
-	return error;
+	return error < 0 ? error : crew_pin(&server->crew, server->options);
 }
 
 /* The descriptor, if it is one, is closed by server_deinit(). */

@@ -13,7 +13,7 @@ from echodtest import case, main, scratch_directory, Skip
 
 VMADDR_CID_LOCAL = 1
 
-OPTIONS = ("listen", "workers", "max-connections", "idle-timeout",
+OPTIONS = ("listen", "workers", "cpu-affinity", "max-connections", "idle-timeout",
            "drain-timeout", "exit-idle-time", "busy-poll", "buffer-limit",
            "udp-offload", "user", "log-level", "log-connections", "help",
            "version")
@@ -24,7 +24,7 @@ BAD_ADDRESSES = ("tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "70000",
 BAD_VALUES = ("--idle-timeout=fast", "--idle-timeout=-1", "--idle-timeout=",
               "--drain-timeout=5 parsecs", "--exit-idle-time=1s",
               "--exit-idle-time=4999ms", "--buffer-limit=much",
-              "--busy-poll=often",
+              "--busy-poll=often", "--cpu-affinity=first", "--cpu-affinity=3-1",
               "--buffer-limit=1Q", "--workers=0", "--workers=some",
               "--workers=-1", "--max-connections=few", "--max-connections=-1",
               "--max-connections=99999999999999999999",

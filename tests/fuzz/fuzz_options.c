@@ -37,6 +37,8 @@ int __wrap_getaddrinfo(const char *host, const char *service,
 static void check_options(const struct options *options)
 {
 	assert(options->workers <= 1024);
+	assert(options->affinity.kind != AFFINITY_LIST ||
+	       options->affinity.list[0] != '\0');
 	assert(options->max_connections <= INT32_MAX);
 	assert(options->idle_timeout >= USEC_PER_MSEC);
 	assert(options->exit_idle_time >= 5 * USEC_PER_SEC);

@@ -16,6 +16,7 @@ common/option_table
 common/units
 common/histogram
 echod/log
+echod/affinity
 echod/options
 echod/stats
 echod/spin

@@ -80,6 +80,7 @@ START_TEST(without_arguments_there_are_defaults)
 	ck_assert_ptr_null(options.listen);
 	ck_assert_uint_eq(options.listen_count, 0);
 	ck_assert_uint_eq(options.workers, 1);
+	ck_assert_int_eq(options.affinity.kind, AFFINITY_FREE);
 	ck_assert_uint_eq(options.max_connections, 0);
 	ck_assert(options.idle_timeout == USEC_INFINITY);
 	ck_assert_uint_eq(options.drain_timeout, 5 * USEC_PER_SEC);
@@ -116,6 +117,18 @@ START_TEST(counts_are_read)
 	expect_run(counts[_i].text);
 	ck_assert_uint_eq(options.workers, counts[_i].workers);
 	ck_assert_uint_eq(options.max_connections, counts[_i].max_connections);
+}
+END_TEST
+
+START_TEST(cpu_affinity_is_read)
+{
+	expect_run("--cpu-affinity=auto");
+	ck_assert_int_eq(options.affinity.kind, AFFINITY_AUTO);
+	expect_run("--cpu-affinity=auto|--cpu-affinity|0-3,8");
+	ck_assert_int_eq(options.affinity.kind, AFFINITY_LIST);
+	ck_assert_str_eq(options.affinity.list, "0-3,8");
+	expect_run("--cpu-affinity=1|--cpu-affinity=no");
+	ck_assert_int_eq(options.affinity.kind, AFFINITY_FREE);
 }
 END_TEST
 
@@ -321,6 +334,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(value, NULL, teardown);
 	tcase_add_test(value, without_arguments_there_are_defaults);
 	tcase_add_loop_test(value, counts_are_read, 0, ARRAY_SIZE(counts));
+	tcase_add_test(value, cpu_affinity_is_read);
 	tcase_add_loop_test(value, quantities_are_read, 0,
 			    ARRAY_SIZE(quantities));
 	tcase_add_test(value, user_is_read);

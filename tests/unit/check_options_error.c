@@ -17,6 +17,7 @@
 #define TOO_SHORT     " is too short (at least 1ms, or infinity for no timeout)"
 #define TOO_BUSY      " is too short (at least 5s, or infinity to stay)"
 #define WORKERS	      " is neither a number from 1 to 1024 nor 'auto'" SEE
+#define CPUS	      " is neither 'no', 'auto' nor a list of CPUs (such as 0-3,8)"
 #define CONNECTIONS   " is neither a number above 0 nor 'auto'" SEE
 #define STRAY	      " (addresses are given as --listen=ADDRESS)"
 #define OFFLOAD	      " is neither 'yes' nor 'no'" SEE
@@ -70,6 +71,8 @@ static const struct {
 	{ { "--workers=automatic" }, "--workers='automatic'" WORKERS },
 	{ { "-w18446744073709551617" },
 	  "--workers='18446744073709551617'" WORKERS },
+	{ { "--cpu-affinity=all" }, "--cpu-affinity='all'" CPUS },
+	{ { "--cpu-affinity=" }, "--cpu-affinity=''" CPUS },
 	{ { "-c0" }, "--max-connections='0'" CONNECTIONS },
 	{ { "-c2147483648" }, "--max-connections='2147483648'" CONNECTIONS },
 	{ { "-c4294967297" }, "--max-connections='4294967297'" CONNECTIONS },

@@ -116,6 +116,7 @@ START_TEST(help_has_all_options)
 	static const char *const names[] = {
 		"l listen ADDRESS",
 		"w workers N|auto",
+		" cpu-affinity LIST|auto|no",
 		"c max-connections N|auto",
 		"t idle-timeout DURATION",
 		" drain-timeout DURATION",
@@ -187,6 +188,7 @@ static void expect_equal(const struct options *a, const struct options *b)
 {
 	ck_assert_uint_eq(a->listen_count, b->listen_count);
 	ck_assert_uint_eq(a->workers, b->workers);
+	ck_assert_int_eq(a->affinity.kind, b->affinity.kind);
 	ck_assert_uint_eq(a->max_connections, b->max_connections);
 	ck_assert(a->idle_timeout == b->idle_timeout);
 	ck_assert(a->drain_timeout == b->drain_timeout);
@@ -219,7 +221,7 @@ START_TEST(defaults_are_those_that_help_says)
 				 OPTION_RUN);
 		expect_equal(&options, &defaults);
 	}
-	ck_assert_int_eq(fallbacks, 9);
+	ck_assert_int_eq(fallbacks, 10);
 }
 END_TEST
 

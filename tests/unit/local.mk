@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	tests/unit/check_unix_name
 
 echod_unit_tests = \
+	tests/unit/check_affinity \
 	tests/unit/check_connection \
 	tests/unit/check_connection_journal \
 	tests/unit/check_crew \
@@ -191,6 +192,8 @@ wrap_faults = -Wl,--wrap=abort -Wl,--wrap=call_receive -Wl,--wrap=call_send \
 tests_unit_check_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=if_indextoname
 tests_unit_check_address_parse_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 	-Wl,--wrap=getaddrinfo
+tests_unit_check_affinity_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=pthread_setaffinity_np -Wl,--wrap=sched_getaffinity
 tests_unit_check_connection_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_connection_journal_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sd_journal_sendv
