@@ -58,7 +58,7 @@ _echoping()
 		-s | --size | -f | --fill | --flows | -P | --tos | \
 		-p | --priority | -n | --number | -w | --wait | \
 		-t | --time-limit | --max-loss | --max-rtt-p99 | \
-		--connections | --pipeline | --duration | --warmup | --rate)
+		--connections | --busy | --pipeline | --duration | --warmup | --rate)
 		return
 		;;
 	esac
@@ -106,6 +106,7 @@ _echoping()
 		--gso
 		--busy-poll
 		--hold
+		--busy=
 		--conformance
 		-h --help
 		-V --version

@@ -45,6 +45,7 @@ complete -c echoping -l bulk -d 'With --load: stream both ways as fast as possib
 complete -c echoping -l gso -d 'With --load over UDP: send a pipeline as one train'
 complete -c echoping -l busy-poll -d 'With --load: look for replies without ever sleeping'
 complete -c echoping -l hold -d 'With --load: keep connections open'
+complete -c echoping -l busy -x -d 'With --load --hold: of them, so many go on echoing'
 complete -c echoping -l conformance -d 'Check what an echo service owes its clients'
 complete -c echoping -s h -l help -d 'Print a short help'
 complete -c echoping -s V -l version -d 'Print the version'

@@ -142,16 +142,21 @@ static void warm_up(struct load *load)
 	     hold ? all_are_ready : time_is_over);
 }
 
-/* All but --hold forget what was before. */
+/* What was before is forgotten; --hold keeps it, or with --busy tells it. */
 static void begin_measurement(struct load *load)
 {
 	struct load_crew *crew = &load->crew;
+	const struct settings *settings = crew->plan.settings;
 
 	enter(load, PHASE_MEASURING);
+	if (settings->load != LOAD_HOLD) {
+		load_counts_reset(&crew->total);
+	} else if (settings->busy > 0) {
+		load_crew_tell_interval(crew);
+		load_counts_reset_messages(&crew->total);
+	}
 	crew->began = crew->since = load_crew_turned_at(crew);
 	load->tick = crew->since + INTERVAL;
-	if (crew->plan.settings->load != LOAD_HOLD)
-		load_counts_reset(&crew->total);
 	load_counts_reset(&crew->interval);
 }
 

@@ -31,12 +31,22 @@ void load_counts_deinit(struct load_counts *counts)
 	tally_deinit(&counts->tally);
 }
 
-void load_counts_reset(struct load_counts *counts)
+void load_counts_reset_messages(struct load_counts *counts)
 {
 	struct histogram rtt = counts->tally.rtt;
 
 	histogram_reset(&rtt);
-	counts->tally = (struct tally){ .rtt = rtt };
+	counts->tally = (struct tally){
+		.rtt = rtt,
+		.errors = counts->tally.errors,
+	};
+	counts->bytes = 0;
+}
+
+void load_counts_reset(struct load_counts *counts)
+{
+	load_counts_reset_messages(counts);
+	counts->tally.errors = 0;
 #define RESET(name) histogram_reset(&counts->name);
 	HISTOGRAMS(RESET)
 #define CLEAR(name) counts->name = 0;

@@ -32,6 +32,9 @@ void load_counts_deinit(struct load_counts *counts);
 /* Neither frees nor allocates. */
 void load_counts_reset(struct load_counts *counts);
 
+/* As if no message had been sent: errors and connecting stay. */
+void load_counts_reset_messages(struct load_counts *counts);
+
 void load_counts_add(struct load_counts *counts,
 		     const struct load_counts *from);
 

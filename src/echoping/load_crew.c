@@ -236,7 +236,7 @@ static const char *find_limit(const struct load_crew *crew)
 		return "the client was the limit: it had no free source port "
 		       "(use fewer connections, or wider "
 		       "net.ipv4.ip_local_port_range)";
-	if (settings->load == LOAD_HOLD)
+	if (settings->load == LOAD_HOLD && settings->busy == 0)
 		return NULL;
 	if (settings->rate == 0)
 		return share_busy(crew) > BUSY_LIMIT

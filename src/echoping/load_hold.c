@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connections that stand and say nothing, but for one echo when all stand.
+ * Connections that stand and say nothing, but for one echo when all stand; and
+ * of them --busy, evenly spread, that go on echoing in the measurement.
  *
  * There may be a million: what is kept of each is 32 bytes.  They echo in the
  * order of their numbers, HOLD_ECHOING_MAX at a time; one that was lost still
@@ -21,8 +22,9 @@
 #define HOLD_STRIDE	 4799
 
 struct load_held {
-	struct load_link link; /* since: while echoing, since it was sent */
-	uint32_t sent, received;
+	struct load_link link;	 /* since: while echoing, since it was sent */
+	uint32_t sent, received; /* bytes of the present message */
+	uint32_t echoes;	 /* messages before it */
 	enum {
 		HELD_SILENT,
 		HELD_ECHOING,
@@ -65,7 +67,21 @@ static void hold_init(struct load_worker *worker UNUSED,
 static uint64_t position_of(const struct load_worker *worker,
 			    const struct load_held *held)
 {
-	return (uint64_t)HOLD_STRIDE * load_link_number(worker, &held->link);
+	uint64_t number = load_link_number(worker, &held->link);
+
+	return HOLD_STRIDE * number +
+	       (uint64_t)held->echoes * worker->plan->settings->size;
+}
+
+/* Of every so many connections one. */
+static bool is_busy(const struct load_worker *worker,
+		    const struct load_link *link)
+{
+	const struct settings *settings = worker->plan->settings;
+	uint64_t number = load_link_number(worker, link);
+	uint64_t busy = settings->busy, all = settings->connections;
+
+	return (number + 1) * busy / all > number * busy / all;
 }
 
 static void hold_opened(struct load_worker *worker, struct load_link *link)
@@ -130,6 +146,18 @@ static void echo_once(struct load_worker *worker, struct load_link *link)
 	send_some(worker, held);
 }
 
+/* Whose bytes all came back: of another one the next would be out of place. */
+static void echo_again(struct load_worker *worker, struct load_link *link)
+{
+	struct load_held *held = held_of(link);
+
+	if (worker->phase != PHASE_MEASURING || !is_busy(worker, link))
+		return;
+	held->echoes++;
+	held->sent = held->received = 0;
+	echo_once(worker, link);
+}
+
 static void lose_overdue(struct load_worker *worker, struct load_hold *hold)
 {
 	for (; hold->oldest < hold->next; hold->oldest++) {
@@ -157,6 +185,27 @@ static void hold_round(struct load_worker *worker)
 		load_worker_is_ready(worker, PHASE_WARMUP);
 }
 
+/* All of a message is back. */
+static void finish(struct load_worker *worker, struct load_held *held)
+{
+	struct tally *tally = &worker->counts->tally;
+	uint64_t rtt = worker->now - held->link.since;
+
+	if (held->state != HELD_ECHOING) {
+		tally->late++;
+		return;
+	}
+	settle(worker, held);
+	if (rtt < worker->plan->settings->timeout) {
+		tally->received++;
+		histogram_record(&tally->rtt, rtt);
+	} else {
+		tally->lost++;
+		tally->late++;
+	}
+	echo_again(worker, &held->link);
+}
+
 static void take_bytes(struct load_worker *worker, struct load_held *held,
 		       size_t length)
 {
@@ -177,14 +226,7 @@ static void take_bytes(struct load_worker *worker, struct load_held *held,
 	counts->bytes += length;
 	if (held->received < worker->size)
 		return;
-	if (held->state == HELD_ECHOING) {
-		counts->tally.received++;
-		histogram_record(&counts->tally.rtt,
-				 worker->now - held->link.since);
-		settle(worker, held);
-	} else {
-		counts->tally.late++;
-	}
+	finish(worker, held);
 }
 
 static void hold_on_ready(struct load_worker *worker, struct load_link *link,
@@ -206,13 +248,18 @@ static void hold_on_ready(struct load_worker *worker, struct load_link *link,
 		     "the other side has closed a connection", 0);
 	else if (errno != EAGAIN)
 		fail(worker, held, TROUBLE_CLOSED, "receive", errno);
-	if (length > 0 && link->state == LINK_OPEN)
+	/* What follows a whole message comes with an edge of its own. */
+	if (length > 0 && link->state == LINK_OPEN && held->received > 0)
 		load_link_watch(worker, link, LINK_EVENTS | EPOLLOUT);
 }
 
-static void hold_begin(struct load_worker *worker UNUSED,
-		       struct load_link *link UNUSED)
+static void hold_begin(struct load_worker *worker, struct load_link *link)
 {
+	const struct load_held *held = held_of(link);
+
+	if (held->state == HELD_ECHOED &&
+	    held->received == worker->plan->settings->size)
+		echo_again(worker, link);
 }
 
 const struct load_engine load_hold = {

@@ -26,6 +26,7 @@ static void put_work(json_t *line, const struct settings *settings)
 	json_put_number(line, "pipeline", settings->pipeline);
 	json_put(line, "gso", json_boolean(settings->gso));
 	json_put(line, "busy_poll", json_boolean(settings->busy_poll));
+	json_put_optional(line, "busy", settings->busy, 0);
 }
 
 void json_load_start(const struct settings *settings,

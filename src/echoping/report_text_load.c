@@ -110,6 +110,9 @@ static void append_kind(char line[LINE_MAX], size_t *length,
 		append(line, length,
 		       "holding %s, an echo of %" PRIu32 " byte%s on each",
 		       connections, settings->size, plural);
+		if (settings->busy > 0)
+			append(line, length, ", then %" PRIu32 " of them busy",
+			       settings->busy);
 		break;
 	}
 	if (settings->pipeline > 1)

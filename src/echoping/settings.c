@@ -85,6 +85,8 @@ NUMBER(parse_count, count, 1, UINT64_MAX, "is not a number above 0")
 NUMBER(parse_flows, flows, 1, FLOWS_MAX, "is not a number from 1 to 4096")
 NUMBER(parse_connections, connections, 1, CONNECTIONS_MAX,
        "is not a number from 1 to 4000000")
+NUMBER(parse_busy, busy, 1, CONNECTIONS_MAX,
+       "is not a number from 1 to 4000000")
 NUMBER(parse_pipeline, pipeline, 1, PIPELINE_MAX,
        "is not a number from 1 to 1024")
 NUMBER(parse_thread_number, threads, 1, THREADS_MAX,
@@ -296,6 +298,8 @@ static const struct option_description descriptions[] = {
 	{ 0, "hold", NULL, NULL,
 	  "with --load: keep connections open, and echo once on each",
 	  parse_hold },
+	{ 0, "busy", "N", NULL,
+	  "with --load --hold: of them, so many go on echoing", parse_busy },
 	{ 0, "conformance", NULL, NULL,
 	  "check what an echo service owes its clients", parse_conformance },
 	{ 'h', "help", NULL, NULL, "print this help", NULL },

@@ -93,6 +93,7 @@ struct settings {
 
 	enum load_kind load;
 	uint32_t connections, pipeline;
+	uint32_t busy;	  /* of those that --hold keeps */
 	unsigned threads; /* 0: one per CPU, at most one per connection */
 	uint64_t duration, warmup;
 	uint64_t rate; /* messages a second; 0: closed loop */

@@ -73,6 +73,11 @@ static const char *find_probing(const struct settings *settings,
 		  "--interval is for probes (with --load use --rate)" },
 		{ settings->flows != defaults->flows,
 		  "--flows is for probes (with --load use --connections)" },
+		{ settings->busy > 0 && settings->load != LOAD_HOLD,
+		  "--busy is for --hold (elsewhere all --connections are)" },
+		{ settings->busy > settings->connections,
+		  "--busy is how many of the --connections (use at most as "
+		  "many)" },
 	};
 
 	return find_wrong(conflicts, ARRAY_SIZE(conflicts));
@@ -87,6 +92,8 @@ static const char *find_loading(const struct settings *settings,
 		  "--bulk is a kind of load (add --load)" },
 		{ settings->asked & ASKED_HOLD,
 		  "--hold is a kind of load (add --load)" },
+		{ settings->busy > 0,
+		  "--busy is for load (add --load --hold)" },
 		{ settings->rate != defaults->rate,
 		  "--rate is for load (add --load, or use --interval)" },
 		{ settings->connections != defaults->connections,

@@ -346,6 +346,45 @@ def hold():
                              bytes_received=1500 * 64)
 
 
+@case("hold --busy: some of them go on, the others stay idle")
+def hold_busy():
+    with _listens() as echod:
+        it = echoping("--load", "--json", "--hold", "--connections=300",
+                      "--busy=20", "--size=100", "--duration=400ms",
+                      _target(echod))
+        assert it.status == 0, (it.status, it.errors)
+        summary, counters = it.summary(), echod.counters()
+    _all_is_echoed(summary)
+    assert summary["connections"] == summary["connect"]["count"] == 300
+    assert summary["busy"] == 20 and summary["sent"] > 40, summary
+    assert counters["connections_accepted"] == 300
+    assert counters["bytes_received"] == (300 + summary["sent"]) * 100
+    intervals = it.objects("interval")
+    first = sum(one["messages"] for one in intervals if one["warmup"])
+    assert first == 300, intervals
+
+
+@case("hold --busy: as many as asked for, evenly spread")
+def hold_busy_spread():
+    counts = {}
+
+    def serve(sock, number):
+        while data := sock.recv(64, socket.MSG_WAITALL):
+            counts[number] = counts.get(number, 0) + 1
+            sock.sendall(data)
+
+    with faulty.Streams(serve) as service:
+        for busy in (3, 10):
+            it = _load(service.target, "--hold", "--connections=10",
+                       f"--busy={busy}", "--threads=1", duration="300ms")
+            _all_is_echoed(it)
+            went_on = [number for number in range(10)
+                       if counts[len(counts) - 10 + number] > 1]
+            assert len(went_on) == busy, counts
+            assert all(b - a in (1, 3, 4) and (busy == 10 or b - a > 1)
+                       for a, b in zip(went_on, went_on[1:])), went_on
+
+
 @case("hold: what the service ends does not stand any more")
 def hold_ends():
     with _listens() as echod:

@@ -337,5 +337,31 @@ def hold_faults():
     assert "not what was sent" in errors
 
 
+@case("hold --busy: silence is a loss, late is late, what is old or wrong falls")
+def hold_busy_faults():
+    def serve(sock, number):
+        first = sock.recv(64)
+        sock.sendall(first)
+        second = sock.recv(64)
+        if number == 1:
+            threading.Event().wait(20)
+        if number == 2:
+            threading.Event().wait(0.8)
+        sock.sendall({3: second[::-1], 4: first}.get(number, second))
+        faulty.echo(sock)
+
+    summary, errors, _ = _streams(
+        serve, "--hold", "--connections=6", "--busy=5", "--threads=1",
+        "--timeout=400ms", "--duration=2s")
+    note(errors)
+    # Connection 0 is the one that stays idle.
+    assert summary["corrupt"] == summary["errors"] == 2, summary
+    assert summary["late"] == 1 and summary["lost"] == 4, summary
+    assert summary["sent"] == summary["received"] + summary["lost"], summary
+    assert summary["connections"] == 4, summary
+    assert summary["received"] > 20
+    assert summary["rtt"]["max_ns"] < 400e6 <= 1e9, summary["rtt"]
+
+
 if __name__ == "__main__":
     main(side_by_side=6)

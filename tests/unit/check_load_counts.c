@@ -45,9 +45,10 @@ static void teardown(void)
 }
 
 static uint64_t *const numbers[] = {
-	&one.bytes,	     &one.unsent,     &one.idle,       &one.no_port,
-	&one.socket_drops,   &one.user,	      &one.system,     &one.tally.sent,
-	&one.tally.received, &one.tally.lost, &one.tally.late,
+	&one.bytes,	 &one.unsent,	    &one.idle,
+	&one.no_port,	 &one.socket_drops, &one.user,
+	&one.system,	 &one.tally.sent,   &one.tally.received,
+	&one.tally.lost, &one.tally.late,   &one.tally.errors,
 };
 static struct histogram *const histograms[] = {
 	&one.tally.rtt, &one.intended, &one.lag, &one.own_lag, &one.connect,
@@ -96,6 +97,18 @@ START_TEST(all_is_reset_and_counts_again)
 }
 END_TEST
 
+START_TEST(messages_are_reset_alone)
+{
+	count_everything();
+	load_counts_reset_messages(&one);
+	ck_assert_uint_eq(one.tally.sent + one.tally.received, 0);
+	ck_assert_uint_eq(one.tally.lost + one.tally.corrupt, 0);
+	ck_assert_uint_eq(one.tally.rtt.total + one.bytes, 0);
+	ck_assert_uint_gt(one.tally.errors, 0);
+	ck_assert_uint_eq(one.connect.total, 1);
+}
+END_TEST
+
 START_TEST(lack_of_memory_leaves_nothing)
 {
 	struct load_counts counts;
@@ -116,6 +129,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, all_is_added);
 	tcase_add_test(all, all_is_reset_and_counts_again);
+	tcase_add_test(all, messages_are_reset_alone);
 	tcase_add_loop_test(all, lack_of_memory_leaves_nothing, 0, 5);
 	suite_add_tcase(suite, all);
 	return suite;

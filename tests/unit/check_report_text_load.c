@@ -48,6 +48,9 @@ static const struct {
 	  "holding 1000 connections, an echo of 64 bytes on each" },
 	{ "--load --warmup=0 --busy-poll 127.0.0.1:7",
 	  "64 bytes on 1 connection, never sleeping, closed loop, for 10s" },
+	{ "--load --hold --connections=1000 --busy=20 127.0.0.1:7",
+	  "holding 1000 connections, an echo of 64 bytes on each, then 20 of "
+	  "them busy" },
 	{ "--load --warmup=0 --gso --pipeline=32 udp:127.0.0.1:7",
 	  "64 bytes on 1 socket, 32 under way on each, sent as trains, closed "
 	  "loop, for 10s" },

@@ -156,6 +156,7 @@ static const char *const names[] = {
 	" gso ",
 	" busy-poll ",
 	" hold ",
+	" busy N",
 	" conformance ",
 	"h help ",
 	"V version ",
