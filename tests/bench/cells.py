@@ -12,6 +12,7 @@ LOOPS_UDP = ("libuv", "asio", "uring", "go")
 SLOW = ("asyncio", "socket", "xinetd", "socat", "ncat", "busybox")
 BUSY = "echod --busy-poll"
 TWO_WORKERS = "echod -w 2"
+PINNED = "echod -w 2 --cpu-affinity"
 
 RR_CONNECTIONS = (1, 50, 500, 5000)
 RR_SIZES = (64, 1000)
@@ -101,6 +102,6 @@ CELLS = (
          metric="cpu", quick=False),
     Cell("workers-both",
          "the same, the server on both CPUs, the client on one of them",
-         ("echod", TWO_WORKERS), ("--connections=50", "--size=64"),
+         ("echod", TWO_WORKERS, PINNED), ("--connections=50", "--size=64"),
          metric="cpu", quick=False, both_cpus=True),
 )

@@ -70,6 +70,7 @@ VARIANTS = {
     "echod": (),
     "echod --busy-poll": ("--busy-poll=1ms",),
     "echod -w 2": ("-w", "2"),
+    "echod -w 2 --cpu-affinity": ("--cpu-affinity=auto", "-w", "2"),
 }
 
 

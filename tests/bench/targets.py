@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import cells
 import rounds
-from alone import GROWTH
+from alone import GROWTH, GROWTH_BUSY
 
 MET, NEAR, SHORT, UNKNOWN = "met", "within noise", "SHORT", "not measured"
 NONE = "–"
@@ -219,13 +219,21 @@ def _footprint(results):
 
 def _scale(results):
     measured = results.get("growth", [])
-    few, many = f"{GROWTH[0]:,}", f"{GROWTH[-1]:,}"
+    few, *more = (f"{count:,}" for count in GROWTH)
     for key, what in (("p50", "RTT p50"), ("cpu", "CPU per message")):
-        yield row(f"{what}, 10 busy of {many} connections against 10 of {few}",
-                  ratios(measured, many, few, key), 1.2, False)
-    yield row("CPU per message, 2 workers against one, on one CPU",
-              ratios(results.get("workers", []), cells.TWO_WORKERS, "echod",
-                     "cpu"), 1.1, False)
+        for many in more:
+            yield row(f"{what}, {GROWTH_BUSY} busy of {many} connections "
+                      f"against {GROWTH_BUSY} of {few}",
+                      ratios(measured, many, few, key), 1.2, False)
+    # On both CPUs they hardly ever wait for each other, but share the kernel's
+    # locks and the caches; on one it is the other way round.
+    for cell, name, where in (
+            ("workers", cells.TWO_WORKERS, "on one CPU"),
+            ("workers-both", cells.TWO_WORKERS, "on both CPUs"),
+            ("workers-both", cells.PINNED, "each on one of both CPUs")):
+        yield row(f"CPU per message, 2 workers against one, {where}",
+                  ratios(results.get(cell, []), name, "echod", "cpu"), 1.1,
+                  False)
 
 
 def rows(results):

@@ -108,6 +108,24 @@ def _():
     assert {it.verdict for it in rows[4:]} == {targets.UNKNOWN}
 
 
+@case("growth is judged at each size, and two workers wherever they run")
+def _():
+    rows = targets.rows({
+        "growth": [{name: {"p50": value, "cpu": 2 * value} for name, value in
+                    {"10": 10, "100": 11, "1,000": 15, "10,000": 12}.items()}],
+        "workers": in_rounds(echod=[10], **{cells.TWO_WORKERS: [9.5]}),
+        "workers-both": in_rounds(echod=[10], **{cells.TWO_WORKERS: [8],
+                                                 cells.PINNED: [10]})})
+    judged = [it for it in rows if it.verdict != targets.UNKNOWN]
+    assert [it.measured.split()[0] for it in judged] == [
+        "1.10", "1.50", "1.20", "1.10", "1.50", "1.20", "1.05", "1.25",
+        "1.00"], judged
+    assert [it.verdict for it in judged] == 2 * [
+        targets.MET, targets.SHORT, targets.MET] + [
+        targets.MET, targets.SHORT, targets.MET], judged
+    assert len(set(it.work for it in judged)) == 9, judged
+
+
 @case("a report tells what falls short, what failed and who is missing")
 def _():
     directory = scratch_directory()
