@@ -157,6 +157,10 @@ check-lint:
 check-system: all
 	@$(tests_environment) $(srcdir)/tests/system/run || test $$? = 77
 
+# As root: a million connections (or SCALE) in a virtual machine; ten minutes.
+check-scale: all
+	@$(tests_environment) $(srcdir)/tests/scale/run || test $$? = 77
+
 # As root: measures other echo services beside echod, for README.md.  Packages
 # are fetched into $(top_builddir)/compare-peers; PEERS names some of them.
 compare: all
@@ -259,7 +263,8 @@ clean-local:
 CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-client bench-quick check-functional check-is-missing \
-	check-lint check-peers check-system check-unit compare coverage fuzz
+	check-lint check-peers check-scale check-system check-unit compare \
+	coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
@@ -307,6 +312,9 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/functional/pinger.py \
 	tests/functional/schema.py \
 	tests/functional/wrong.py \
+	tests/scale/guest \
+	tests/scale/judge.py \
+	tests/scale/run \
 	tests/system/cases/10-units.bash \
 	tests/system/cases/20-echo.bash \
 	tests/system/cases/30-operate.bash \
@@ -317,5 +325,6 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/system/guest \
 	tests/system/guest.service \
 	tests/system/library.bash \
+	tests/system/root.bash \
 	tests/system/run \
 	tests/fuzz/corpus
