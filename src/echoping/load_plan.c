@@ -14,9 +14,12 @@
 /* For standard streams, epoll, what the C library opens; of each thread. */
 #define DESCRIPTOR_RESERVE 24
 
-/* Of the ports for outgoing connections so many are used up before another
- * address is: the kernel finds the last free ones only slowly. */
-#define PORTS_USED(ports) ((ports) / 10 * 9)
+/*
+ * Of the ports for outgoing connections so many are used up before another
+ * address is: connect(2) looks at every other port first, and at all of these
+ * again for each connection when they are used up.
+ */
+#define PORTS_USED(ports) ((ports) / 10 * 4)
 
 /* What cannot be with this target, and the remedy; or NULL. */
 static const char *find_conflict(const struct settings *settings,

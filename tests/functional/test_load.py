@@ -421,8 +421,8 @@ def hold_addresses():
                    duration="100ms")
         _all_is_echoed(it)
         assert it["connections"] == 300
-    # Nine of ten ports are used before the next address is.
-    assert sources == {f"127.0.0.{n}" for n in range(1, 5)}, sources
+    # Four of ten ports are used before the next address is.
+    assert sources == {f"127.0.0.{n}" for n in range(1, 9)}, sources
 
 
 @case("the limit on descriptors is raised, and what exceeds it refused")
