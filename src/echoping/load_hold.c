@@ -69,8 +69,7 @@ static uint64_t position_of(const struct load_worker *worker,
 {
 	uint64_t number = load_link_number(worker, &held->link);
 
-	return HOLD_STRIDE * number +
-	       (uint64_t)held->echoes * worker->plan->settings->size;
+	return HOLD_STRIDE * number + (uint64_t)held->echoes * worker->size;
 }
 
 /* Of every so many connections one. */
@@ -196,7 +195,7 @@ static void finish(struct load_worker *worker, struct load_held *held)
 		return;
 	}
 	settle(worker, held);
-	if (rtt < worker->plan->settings->timeout) {
+	if (rtt < worker->timeout) {
 		tally->received++;
 		histogram_record(&tally->rtt, rtt);
 	} else {
@@ -257,8 +256,7 @@ static void hold_begin(struct load_worker *worker, struct load_link *link)
 {
 	const struct load_held *held = held_of(link);
 
-	if (held->state == HELD_ECHOED &&
-	    held->received == worker->plan->settings->size)
+	if (held->state == HELD_ECHOED && held->received == worker->size)
 		echo_again(worker, link);
 }
 
