@@ -31,47 +31,53 @@ static bool read_cpu(const char **text, unsigned long *cpu)
 	return *cpu < CPU_SETSIZE;
 }
 
-/* False at something that is none; at the end of the list `rest` is NULL. */
-static bool range_read(struct range *range)
+enum range_outcome {
+	RANGE_FOUND,
+	RANGE_END, /* there is none left */
+	RANGE_WRONG,
+};
+
+static enum range_outcome range_read(struct range *range)
 {
 	const char *text = range->rest + strspn(range->rest, SEPARATORS);
 
-	range->rest = NULL;
 	if (*text == '\0')
-		return true;
+		return RANGE_END;
 	if (!read_cpu(&text, &range->first))
-		return false;
+		return RANGE_WRONG;
 	range->last = range->first;
 	if (*text == '-') {
 		text++;
 		if (!read_cpu(&text, &range->last))
-			return false;
+			return RANGE_WRONG;
 	}
 	range->rest = text;
 	return range->first <= range->last &&
-	       (*text == '\0' || strchr(SEPARATORS, *text));
+			       (*text == '\0' || strchr(SEPARATORS, *text))
+		       ? RANGE_FOUND
+		       : RANGE_WRONG;
 }
 
 /* How many the list has; 0 if it is none. */
 static size_t list_count(const char *list)
 {
 	struct range range = { .rest = list };
+	enum range_outcome outcome = range_read(&range);
 	size_t count = 0;
 
-	while (range_read(&range)) {
-		if (!range.rest)
-			return count;
+	for (; outcome == RANGE_FOUND; outcome = range_read(&range))
 		count += range.last - range.first + 1;
-	}
-	return 0;
+	return outcome == RANGE_END ? count : 0;
 }
 
 static int list_cpu(const char *list, size_t index)
 {
 	struct range range = { .rest = list };
-	size_t left = index % list_count(list);
+	size_t count = list_count(list);
+	size_t left = count > 0 ? index % count : 0;
 
-	while (range_read(&range) && left > range.last - range.first)
+	while (range_read(&range) == RANGE_FOUND &&
+	       left > range.last - range.first)
 		left -= range.last - range.first + 1;
 	return (int)(range.first + left);
 }
