@@ -61,10 +61,9 @@ def status():
         sock = client.connect(echod.address("tcp"))
         manager.await_field("STATUS", before)
         while manager.collect(2.2):
-            pass
-        # The last of before, and the connection.
-        told = manager.values("STATUS", before)
-        assert len(told) <= 2, told
+            # The last of before, and the connection.
+            told = manager.values("STATUS", before)
+            assert len(told) <= 2, told
         client.assert_echo(sock)
 
 
