@@ -40,7 +40,7 @@ struct connection {
 	struct held_bytes *held; /* HOLDING; NULL if left with the kernel */
 	struct stream stream;
 	uint8_t state;
-	bool draining, logged;
+	bool draining, logged, sole;
 };
 
 static struct connection *connection_of(struct idle_entry *entry)
@@ -72,7 +72,10 @@ static void connection_close(struct connection *connection, const char *reason)
 					 worker->reactor.now, reason);
 	connection_drop_held(connection);
 	idle_queue_remove(&connection->idle);
-	event_source_remove(&connection->source);
+	if (connection->sole)
+		event_source_forget(&connection->source);
+	else
+		event_source_remove(&connection->source);
 	close(connection->source.fd);
 	free(connection);
 	STATS_COUNT(&worker->stats, connections_closed, 1);
@@ -329,6 +332,7 @@ static struct connection *connection_new(struct worker *worker, int fd,
 	connection->stream =
 		(struct stream){ fd, origin->tcp, origin->records };
 	connection->draining = false;
+	connection->sole = origin->sole;
 	connection->logged = logged;
 	if (logged)
 		*journal_of(connection) = (struct connection_journal){

@@ -30,11 +30,12 @@
  *
  * `name` says for the log where it came from; it must outlive the connection.
  * `peer` may be NULL if connections are not logged.  `tcp` tells whether a
- * short read proves an empty receive queue, `records` that it is a seqpacket.
+ * short read proves an empty receive queue, `records` that it is a seqpacket,
+ * `sole` that nobody else can have a duplicate of the descriptor.
  */
 struct connection_origin {
 	const char *name;
-	bool tcp, records;
+	bool tcp, records, sole;
 };
 int connection_open(struct worker *worker, int fd,
 		    const struct connection_origin *origin,

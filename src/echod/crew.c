@@ -96,6 +96,7 @@ static int crew_open_listener(struct crew *crew, struct worker *worker,
 		.name = socket->label,
 		.tcp = socket_is_tcp(&socket->identity),
 		.records = socket->identity.type == SOCK_SEQPACKET,
+		.sole = true,
 	};
 	error = listener_open(listener, worker, socket->fd,
 			      socket->worker == INTAKE_EVERY_WORKER &&

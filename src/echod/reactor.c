@@ -115,14 +115,19 @@ void event_source_remove(struct event_source *source)
 
 	if (!source->reactor)
 		return;
-	list_remove(&source->ready_link);
 	/*
-	 * Never left to close(2): a duplicate of the descriptor elsewhere (in
+	 * Not left to close(2): a duplicate of the descriptor elsewhere (in
 	 * the service manager, say) would keep the registration alive.  It can
 	 * only fail if the owner closed the descriptor before, a bug.
 	 */
 	(void)epoll_ctl(source->reactor->epoll_fd, EPOLL_CTL_DEL, source->fd,
 			&unused);
+	event_source_forget(source);
+}
+
+void event_source_forget(struct event_source *source)
+{
+	list_remove(&source->ready_link);
 	source->reactor = NULL;
 }
 

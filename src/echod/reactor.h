@@ -90,6 +90,12 @@ int event_source_rearm(struct event_source *source, uint32_t armed) MUST_CHECK;
 /* Idempotent; before the descriptor is closed. */
 void event_source_remove(struct event_source *source);
 
+/*
+ * The same without a system call, for a descriptor that the owner closes at
+ * once and has never duplicated: closing it ends the registration (epoll(7)).
+ */
+void event_source_forget(struct event_source *source);
+
 /* From now on dispatch only these; no system call. */
 void event_source_want(struct event_source *source, uint32_t wanted);
 

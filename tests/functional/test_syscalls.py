@@ -10,6 +10,7 @@ import os
 import re
 import select
 import shutil
+import socket
 
 import client
 from daemon import Echod, LIMIT, readable, sanitized
@@ -51,6 +52,15 @@ def _ping(address, echoes):
         readable(sock, timeout=0.002)
 
 
+def _visit(address, visits):
+    """Connect, have something echoed, and leave."""
+    for _ in range(visits):
+        with client.connect(address) as sock:
+            client.assert_echo(sock)
+            sock.shutdown(socket.SHUT_WR)
+            assert sock.recv(1) == b""
+
+
 def _measure(load, *arguments):
     """All system calls of an echod under a load."""
     strace = shutil.which("strace")
@@ -82,6 +92,13 @@ def alone():
     few, many = _measure(_ping, 100), _measure(_ping, 1100)
     note(f"{(many - few) / 1000:.3f} calls an echo")
     assert (many - few) / 1000 <= 3.2
+
+
+@case("10 system calls a connection that comes, is echoed, and goes")
+def visit():
+    # Accept it, and see that nobody else waits; register it; receive and
+    # send; receive the end, close; and three times wait for the next event.
+    assert _measure(_visit, 2000) <= 10.5
 
 
 if __name__ == "__main__":

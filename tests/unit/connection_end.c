@@ -146,6 +146,43 @@ START_TEST(aborted_one_with_unread_bytes_is_reset)
 }
 END_TEST
 
+/* Its descriptor lives on elsewhere, and must not be reported any more. */
+START_TEST(one_with_a_duplicate_is_not_heard_of_again)
+{
+	int duplicate;
+
+	open_pair(KIND_TCP);
+	duplicate = dup(fds[SERVER]);
+	serve_pair(KIND_TCP, NULL);
+	serve();
+	connection_abort(the_connection());
+	send_text(fds[CLIENT], "stale");
+	await_readable(duplicate);
+	ck_assert_int_eq(reactor_poll(&worker.reactor), 0);
+	ck_assert_int_eq(fault_seen().count, 0);
+	ck_assert_int_eq(close(duplicate), 0);
+}
+END_TEST
+
+/* Closing the only descriptor says it all. */
+START_TEST(sole_one_ends_without_a_call_for_epoll)
+{
+	struct connection_origin origin = { "test", true, false, true };
+	unsigned int calls;
+
+	open_pair(KIND_TCP);
+	ck_assert(worker_reserve_connection(&worker));
+	ck_assert_int_eq(connection_open(&worker, fds[SERVER], &origin, NULL),
+			 0);
+	say_and_expect("hello");
+	calls = fault_count(FAULT_EPOLL_CTL);
+	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
+	SERVE_UNTIL(connections() == 0);
+	expect_fin();
+	ck_assert_uint_eq(fault_count(FAULT_EPOLL_CTL), calls);
+}
+END_TEST
+
 TCase *connection_end_case(void)
 {
 	TCase *tcase = tcase_create("end");
@@ -166,5 +203,7 @@ TCase *connection_end_case(void)
 			    KIND_RECORDS);
 	tcase_add_loop_test(tcase, aborted_one_with_unread_bytes_is_reset, 0,
 			    KIND_COUNT);
+	tcase_add_test(tcase, one_with_a_duplicate_is_not_heard_of_again);
+	tcase_add_test(tcase, sole_one_ends_without_a_call_for_epoll);
 	return tcase;
 }

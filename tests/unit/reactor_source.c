@@ -218,6 +218,31 @@ START_TEST(removed_source_has_no_stale_event)
 }
 END_TEST
 
+START_TEST(forgotten_source_ends_with_its_descriptor)
+{
+	unsigned int before;
+	struct probe probe;
+	int fds[2];
+
+	unix_pair(SOCK_STREAM, fds);
+	probe_open(&probe, 'p', fds[0]);
+	ck_assert_int_eq(reactor_add(&reactor, &probe.source, EPOLLIN, EPOLLIN),
+			 0);
+	send_text(fds[1], "pending");
+	await_readable(fds[0]);
+	ck_assert_int_eq(reactor_poll(&reactor), 0);
+	before = fault_count(FAULT_EPOLL_CTL);
+	event_source_forget(&probe.source);
+	event_source_forget(&probe.source);
+	ck_assert_ptr_null(probe.source.reactor);
+	ck_assert_int_eq(close(fds[0]), 0);
+	ck_assert_uint_eq(fault_count(FAULT_EPOLL_CTL), before);
+	turn();
+	ck_assert_int_eq(fault_seen().count, 0);
+	expect_calls("");
+}
+END_TEST
+
 START_TEST(removed_source_can_be_used_again)
 {
 	int fd = a.source.fd;
@@ -253,6 +278,7 @@ TCase *reactor_source_case(void)
 	tcase_add_test(tcase, raised_event_needs_no_kernel);
 	tcase_add_test(tcase, removed_source_is_not_called);
 	tcase_add_test(tcase, removed_source_has_no_stale_event);
+	tcase_add_test(tcase, forgotten_source_ends_with_its_descriptor);
 	tcase_add_test(tcase, removed_source_can_be_used_again);
 	return tcase;
 }
