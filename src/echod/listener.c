@@ -54,6 +54,17 @@ static enum accept_outcome accept_outcome_of(int error)
 	}
 }
 
+/* Whom it is from costs a little, and only the log asks. */
+static int listener_take(struct listener *listener, struct address *peer)
+{
+	int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+	if (!listener->worker->policy->log_connections)
+		return accept4(listener->source.fd, NULL, NULL, flags);
+	peer->length = sizeof(*peer) - offsetof(struct address, any);
+	return accept4(listener->source.fd, &peer->any, &peer->length, flags);
+}
+
 static enum accept_outcome listener_accept(struct listener *listener)
 {
 	struct worker *worker = listener->worker;
@@ -63,9 +74,7 @@ static enum accept_outcome listener_accept(struct listener *listener)
 	if (!worker_reserve_connection(worker))
 		return socket_is_pending(listener->source.fd) ? ACCEPT_LIMITED
 							      : ACCEPT_EMPTY;
-	peer.length = sizeof(peer) - offsetof(struct address, any);
-	fd = accept4(listener->source.fd, &peer.any, &peer.length,
-		     SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = listener_take(listener, &peer);
 	if (fd < 0) {
 		enum accept_outcome outcome = accept_outcome_of(errno);
 

@@ -23,6 +23,7 @@
 
 static uint32_t armed; /* of the last epoll_ctl() */
 static int accepted_fd;
+static bool asked_for_peer; /* by the last accept4() */
 
 static struct fault accept4_fault, epoll_ctl_fault;
 INJECTED(void *, NULL, malloc, (size_t size), (size))
@@ -33,6 +34,7 @@ WRAPPED(int, epoll_ctl,
 
 int __wrap_accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 {
+	asked_for_peer = peer != NULL;
 	if (fault_strikes(&accept4_fault))
 		return -1;
 	fd = __real_accept4(fd, peer, length, flags);
@@ -98,6 +100,7 @@ START_TEST(a_connection_is_accepted_and_served)
 	int client = tcp_connect(fds[0]);
 
 	rig_expect_echo(&rig, client, "hello");
+	ck_assert(!asked_for_peer);
 	ck_assert_uint_eq(RIG_COUNT(&rig, connections_accepted), 1);
 	ck_assert_uint_eq(rig.policy.connections, 1);
 	ck_assert_int_ne(fcntl(accepted_fd, F_GETFL) & O_NONBLOCK, 0);
