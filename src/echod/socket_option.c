@@ -75,6 +75,11 @@ void socket_prepare_accepted(int fd, bool records)
 	/* MPTCP, whose listener also accepts plain TCP. */
 	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MSEC);
 	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT);
+	/*
+	 * What acknowledges is the echo, which is sent at once: an extra packet
+	 * before it, as for the first bytes of a connection, says nothing more.
+	 */
+	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 	/* Tells an empty record from the end: see stream.c. */
 	set_option(fd, SOL_SOCKET, SO_PASSCRED, records);
 }

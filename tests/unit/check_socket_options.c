@@ -62,6 +62,7 @@ static const struct option tcp_options[] = {
 	OPTION(IPPROTO_TCP, TCP_KEEPINTVL, 1, 30),
 	OPTION(IPPROTO_TCP, TCP_KEEPCNT, 1, 8),
 	OPTION(IPPROTO_TCP, TCP_USER_TIMEOUT, 1, 840000),
+	OPTION(IPPROTO_TCP, TCP_QUICKACK, 1, 0),
 };
 
 static const struct option listener_options[] = {
