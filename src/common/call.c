@@ -48,3 +48,14 @@ ssize_t call_send(int fd, const void *bytes, size_t size, int flags)
 {
 	return transfer(SYS_sendto, fd, bytes, size, flags);
 }
+
+int call_receive_many(int fd, struct mmsghdr *messages, unsigned count,
+		      int flags)
+{
+	return (int)syscall(SYS_recvmmsg, fd, messages, count, flags, NULL);
+}
+
+int call_send_many(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+	return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
+}

@@ -3,6 +3,7 @@
 
 #include "echod/datagram.h"
 
+#include "common/call.h"
 #include "echod/datagram_batch.h"
 #include "echod/guard.h"
 #include "echod/offload.h"
@@ -23,29 +24,28 @@ static bool peer_is_unnamed(const struct msghdr *header)
 	return header->msg_namelen <= sizeof(sa_family_t);
 }
 
-/* Why a message is not to be answered, if so. */
-static bool datagram_refuses(struct datagram *datagram,
-			     const struct msghdr *header,
-			     const struct packet_info *info,
-			     enum counter *reason)
+/* No reason not to answer. */
+#define NO_REASON COUNTER_COUNT
+
+/* Why is a message not to be answered? */
+static enum counter datagram_refuses(const struct datagram *datagram,
+				     const struct msghdr *header,
+				     const struct packet_info *info)
 {
-	bool unnamed = peer_is_unnamed(header);
+	const struct guard *guard = datagram->worker->policy->guard;
 
 	if (header->msg_flags & MSG_TRUNC)
-		*reason = COUNTER_datagrams_refused_long;
-	else if (packet_info_is_group(info))
-		*reason = COUNTER_datagrams_refused_group;
-	else if (unnamed && !datagram->connected)
-		*reason = COUNTER_datagrams_refused_unnamed;
-	else if (!unnamed && guard_refuses_source(header->msg_name,
-						  packet_info_is_ipv4(info)))
-		*reason = COUNTER_datagrams_refused_source;
-	else if (!unnamed && guard_refuses_port(datagram->worker->policy->guard,
-						header->msg_name))
-		*reason = COUNTER_datagrams_refused_port;
-	else
-		return false;
-	return true;
+		return COUNTER_datagrams_refused_long;
+	if (packet_info_is_group(info))
+		return COUNTER_datagrams_refused_group;
+	if (peer_is_unnamed(header))
+		return datagram->connected ? NO_REASON
+					   : COUNTER_datagrams_refused_unnamed;
+	if (guard_refuses_source(header->msg_name, packet_info_is_ipv4(info)))
+		return COUNTER_datagrams_refused_source;
+	if (guard_refuses_port(guard, header->msg_name))
+		return COUNTER_datagrams_refused_port;
+	return NO_REASON;
 }
 
 /* Plan replies to those of the first `received` messages that may have one. */
@@ -56,23 +56,20 @@ static void datagram_screen(struct datagram *datagram, unsigned received)
 	unsigned sum = 0;
 
 	for (unsigned i = 0; i < received; i++) {
-		struct msghdr *header = &batch->messages[i].msg_hdr;
-		struct packet_info *info = &batch->rooms[i].info;
+		struct mmsghdr *message = &batch->messages[i];
+		struct packet_info *info = batch_info(batch);
 		enum counter reason;
 		unsigned datagrams;
 
-		packet_info_read(header, info);
-		datagrams = batch_datagrams(batch, i);
+		packet_info_read(&message->msg_hdr, info);
+		datagrams = packet_info_datagrams(info, message->msg_len);
 		sum += datagrams;
-		if (datagram_refuses(datagram, header, info, &reason)) {
+		reason = datagram_refuses(datagram, &message->msg_hdr, info);
+		if (reason == NO_REASON)
+			batch_reply(batch, i, datagrams);
+		else
 			stats_add(stats, reason, datagrams);
-			continue;
-		}
-		if (peer_is_unnamed(header))
-			header->msg_namelen = 0;
-		batch_reply(batch, i, datagrams);
 	}
-	batch_seal(batch);
 	STATS_COUNT(stats, datagrams_received, sum);
 }
 
@@ -113,32 +110,26 @@ static bool datagram_must_wait(const struct datagram *datagram, int error)
 static int datagram_reply_one_by_one(struct datagram *datagram)
 {
 	struct datagram_batch *batch = datagram->batch;
+	struct stats *stats = &datagram->worker->stats;
 	struct reply_plan *plan = &batch->plans[batch->sent];
-	struct msghdr header = batch->replies[batch->sent].msg_hdr;
-	struct iovec *rest = header.msg_iov;
-	struct iovec one;
+	struct msghdr header = batch->messages[batch->sent].msg_hdr;
+	struct iovec train = *header.msg_iov, one;
 
 	header.msg_iov = &one;
-	header.msg_iovlen = 1;
 	header.msg_controllen = plan->plain_controls;
 	while (plan->datagrams > 0) {
-		while (rest->iov_len == 0)
-			rest++;
-		one.iov_base = rest->iov_base;
-		one.iov_len = MIN(rest->iov_len, plan->segment);
+		one.iov_base = (char *)train.iov_base + plan->done;
+		one.iov_len = MIN(train.iov_len - plan->done, plan->segment);
 		if (sendmsg(datagram->source.fd, &header,
 			    MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-			STATS_COUNT(&datagram->worker->stats, datagrams_sent,
-				    1);
+			STATS_COUNT(stats, datagrams_sent, 1);
 		else if (datagram_must_wait(datagram, errno))
 			return -EAGAIN;
 		else if (errno == EINTR)
 			continue;
 		else
-			STATS_COUNT(&datagram->worker->stats, datagrams_unsent,
-				    1);
-		rest->iov_base = (char *)rest->iov_base + one.iov_len;
-		rest->iov_len -= one.iov_len;
+			STATS_COUNT(stats, datagrams_unsent, 1);
+		plan->done += plan->segment;
 		plan->datagrams--;
 	}
 	batch->sent++;
@@ -169,9 +160,9 @@ static int datagram_reply_some(struct datagram *datagram)
 {
 	struct datagram_batch *batch = datagram->batch;
 	unsigned end, datagrams = 0;
-	int sent = sendmmsg(datagram->source.fd, batch->replies + batch->sent,
-			    batch->count - batch->sent,
-			    MSG_DONTWAIT | MSG_NOSIGNAL);
+	int sent = call_send_many(
+		datagram->source.fd, batch->messages + batch->sent,
+		batch->count - batch->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (sent <= 0)
 		return datagram_on_error(datagram, errno);
@@ -213,8 +204,8 @@ static unsigned datagram_receive(struct datagram *datagram)
 	int received;
 
 	batch_prepare(batch);
-	received = recvmmsg(datagram->source.fd, batch->messages, batch->size,
-			    MSG_DONTWAIT, NULL);
+	received = call_receive_many(datagram->source.fd, batch->messages,
+				     batch->size, MSG_DONTWAIT);
 	if (received < (int)batch->size && (received >= 0 || errno == EAGAIN)) {
 		event_source_consume(&datagram->source, EPOLLIN);
 		datagram_end_offload(datagram);

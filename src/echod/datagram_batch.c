@@ -24,15 +24,15 @@
 #define TRAIN_SEGMENTS_MAX 64
 #define TRAIN_LENGTH_MAX   65487
 
-/* Point message i at room i, all of it. */
+_Static_assert(TRAIN_LENGTH_MAX <= UDP_ROOM, "a train grows in its room");
+_Static_assert(BATCH_MAX <= UINT8_MAX, "replies are looked up in bytes");
+
+/* Point message i at room i. */
 static void message_init(struct datagram_batch *batch, unsigned i)
 {
 	struct message_room *room = &batch->rooms[i];
 
-	room->payload = (struct iovec){
-		.iov_base = batch->bytes + i * batch->room,
-		.iov_len = batch->room,
-	};
+	room->payload.iov_base = batch->bytes + i * batch->room;
 	batch->messages[i].msg_hdr = (struct msghdr){
 		.msg_name = &room->peer.any,
 		.msg_iov = &room->payload,
@@ -66,118 +66,116 @@ struct datagram_batch *batch_new(bool unix_peers, bool joins)
 
 void batch_prepare(struct datagram_batch *batch)
 {
-	/* Only what the kernel writes into a header. */
+	size_t controls = batch->controls ? PACKET_INFO_ROOM : 0;
+
+	/* Only what the kernel, or a reply, changes. */
 	for (unsigned i = 0; i < batch->dirty; i++) {
 		struct msghdr *header = &batch->messages[i].msg_hdr;
 
 		header->msg_namelen =
 			sizeof(struct address) - offsetof(struct address, any);
-		header->msg_controllen = batch->controls ? CONTROL_ROOM : 0;
+		header->msg_controllen = controls;
+		header->msg_iov->iov_len = batch->room;
 	}
 	batch->dirty = 0;
 	batch->count = batch->sent = 0;
 	memset(batch->latest, 0, sizeof(batch->latest));
 }
 
-/* Peers with ports: there are two lengths, for compilers to make use of. */
+/* Peers with ports: there are two lengths. */
 static bool is_same_peer(const struct msghdr *a, const struct msghdr *b)
 {
-	if (a->msg_namelen != b->msg_namelen)
+	const struct sockaddr_in *in = a->msg_name, *other = b->msg_name;
+	const struct sockaddr_in6 *in6 = a->msg_name, *other6 = b->msg_name;
+
+	if (a->msg_namelen != b->msg_namelen || in->sin_port != other->sin_port)
 		return false;
-	return a->msg_namelen == sizeof(struct sockaddr_in)
-		       ? memcmp(a->msg_name, b->msg_name,
-				sizeof(struct sockaddr_in)) == 0
-		       : memcmp(a->msg_name, b->msg_name,
-				sizeof(struct sockaddr_in6)) == 0;
-}
-
-/* They were sent to the same address of ours. */
-static bool is_same_local(const struct packet_info *a,
-			  const struct packet_info *b)
-{
-	if (a->known4 || b->known4)
-		return a->known4 && b->known4 &&
-		       a->info4.ipi_spec_dst.s_addr ==
-			       b->info4.ipi_spec_dst.s_addr;
-	if (!a->known6 || !b->known6)
-		return a->known6 == b->known6;
-	return a->info6.ipi6_ifindex == b->info6.ipi6_ifindex &&
-	       IN6_ARE_ADDR_EQUAL(&a->info6.ipi6_addr, &b->info6.ipi6_addr);
-}
-
-/* A message that is to be answered. */
-struct piece {
-	const struct msghdr *header;
-	const struct packet_info *info;
-	unsigned i;
-	unsigned datagrams;
-	unsigned length;  /* of all of them */
-	unsigned segment; /* of each but the last */
-};
-
-static struct piece piece_of(const struct datagram_batch *batch, unsigned i,
-			     unsigned datagrams)
-{
-	const struct packet_info *info = &batch->rooms[i].info;
-	unsigned length = batch->messages[i].msg_len;
-
-	return (struct piece){
-		.header = &batch->messages[i].msg_hdr,
-		.info = info,
-		.i = i,
-		.datagrams = datagrams,
-		.length = length,
-		.segment = datagrams > 1 ? info->segment : length,
-	};
+	if (a->msg_namelen == sizeof(*in))
+		return in->sin_addr.s_addr == other->sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&in6->sin6_addr, &other6->sin6_addr) &&
+	       in6->sin6_scope_id == other6->sin6_scope_id;
 }
 
 /* A shorter one ends a train; the kernel would send none for an empty one. */
-static bool piece_is_last(const struct piece *piece, unsigned segment)
+static bool is_last(const struct reply_plan *plan, unsigned length,
+		    unsigned segment)
 {
-	return piece->length == 0 ||
-	       piece->length != piece->datagrams * segment;
+	return length == 0 || length != plan->datagrams * segment;
 }
 
 /* Can it go behind those of an earlier reply, as one train? */
-static bool may_join(const struct reply_plan *train, const struct piece *piece)
+static bool may_join(const struct mmsghdr *reply,
+		     const struct reply_plan *train,
+		     const struct mmsghdr *message,
+		     const struct reply_plan *plan)
 {
-	bool fits = piece->segment == train->segment ||
-		    (piece->datagrams == 1 && piece->length > 0 &&
-		     piece->length < train->segment);
+	unsigned length = message->msg_len;
+	bool fits = plan->segment == train->segment ||
+		    (plan->datagrams == 1 && length < train->segment);
 
-	return fits && !train->closed && train->segment <= JOINED_LENGTH_MAX &&
-	       train->datagrams + piece->datagrams <= TRAIN_SEGMENTS_MAX &&
-	       train->length + piece->length <= TRAIN_LENGTH_MAX &&
-	       is_same_peer(train->header, piece->header) &&
-	       is_same_local(train->info, piece->info);
+	return fits && length > 0 && length <= train->space &&
+	       train->datagrams + plan->datagrams <= TRAIN_SEGMENTS_MAX &&
+	       is_same_peer(&reply->msg_hdr, &message->msg_hdr) &&
+	       packet_info_is_same_local(&train->info, &plan->info);
 }
 
-static void join(struct datagram_batch *batch, struct reply_plan *train,
-		 const struct piece *piece)
+static void join(struct mmsghdr *reply, struct reply_plan *train,
+		 const struct mmsghdr *message, const struct reply_plan *plan)
 {
-	batch->next[train->last] = piece->i;
-	train->last = piece->i;
-	train->messages++;
-	train->datagrams += piece->datagrams;
-	train->length += piece->length;
-	train->closed = piece_is_last(piece, train->segment);
+	struct iovec *payload = reply->msg_hdr.msg_iov;
+	unsigned length = message->msg_len;
+
+	if (train->datagrams == 1)
+		packet_info_write_segment(&reply->msg_hdr,
+					  (uint16_t)train->segment);
+	memcpy((char *)payload->iov_base + payload->iov_len,
+	       message->msg_hdr.msg_iov->iov_base, length);
+	payload->iov_len += length;
+	train->datagrams += plan->datagrams;
+	if (is_last(plan, length, train->segment))
+		train->space = 0;
+	else
+		train->space -= length;
 }
 
-static struct reply_plan *begin(struct datagram_batch *batch,
-				const struct piece *piece)
+/* Each keeps its room, which the other message cannot use any more. */
+static void swap(struct mmsghdr *a, struct mmsghdr *b)
 {
-	struct reply_plan *plan = &batch->plans[batch->count++];
+	struct mmsghdr was = *a;
 
-	plan->header = piece->header;
-	plan->info = piece->info;
-	plan->first = plan->last = piece->i;
-	plan->messages = 1;
-	plan->datagrams = piece->datagrams;
-	plan->length = piece->length;
-	plan->segment = piece->segment;
-	plan->closed = piece_is_last(piece, piece->segment);
-	plan->one_by_one = false;
-	return plan;
+	*a = *b;
+	*b = was;
+}
+
+/* How many bytes may be joined to a reply of this length. */
+static unsigned space_behind(const struct reply_plan *plan, unsigned length)
+{
+	if (plan->segment > JOINED_LENGTH_MAX ||
+	    is_last(plan, length, plan->segment))
+		return 0;
+	return TRAIN_LENGTH_MAX - MIN(length, TRAIN_LENGTH_MAX);
+}
+
+/* The message becomes the next reply: it may stand there already. */
+static void begin(struct datagram_batch *batch, struct mmsghdr *message,
+		  struct reply_plan *plan)
+{
+	struct mmsghdr *reply = &batch->messages[batch->count++];
+	struct msghdr *header = &reply->msg_hdr;
+
+	if (reply != message)
+		swap(reply, message);
+	header->msg_iov->iov_len = reply->msg_len;
+	/* A peer without a name is the one that we are connected to. */
+	if (header->msg_namelen <= sizeof(sa_family_t))
+		header->msg_namelen = 0;
+	packet_info_write(header, &plan->info);
+	plan->plain_controls = (unsigned)header->msg_controllen;
+	plan->done = 0;
+	plan->space = space_behind(plan, reply->msg_len);
+	plan->one_by_one = plan->datagrams > 1 && !batch->joins;
+	if (plan->datagrams > 1)
+		packet_info_write_segment(header, (uint16_t)plan->segment);
 }
 
 /*
@@ -197,55 +195,36 @@ static unsigned bucket_of(const struct msghdr *header)
 	       (UINT32_MAX / PEER_BUCKETS + 1);
 }
 
+/* Join the latest reply to the peer, or become that. */
+static void join_or_begin(struct datagram_batch *batch, struct mmsghdr *message,
+			  struct reply_plan *plan)
+{
+	unsigned char *latest = &batch->latest[bucket_of(&message->msg_hdr)];
+
+	if (*latest > 0) {
+		struct mmsghdr *reply = &batch->messages[*latest - 1];
+		struct reply_plan *train = &batch->plans[*latest - 1];
+
+		if (may_join(reply, train, message, plan)) {
+			join(reply, train, message, plan);
+			return;
+		}
+	}
+	begin(batch, message, plan);
+	*latest = (unsigned char)batch->count;
+}
+
 void batch_reply(struct datagram_batch *batch, unsigned i, unsigned datagrams)
 {
-	struct piece piece = piece_of(batch, i, datagrams);
-	struct reply_plan *none = NULL, **latest = &none;
+	struct mmsghdr *message = &batch->messages[i];
+	struct reply_plan *plan = &batch->plans[batch->count];
 
-	if (batch->joins && piece.header->msg_namelen > 0)
-		latest = &batch->latest[bucket_of(piece.header)];
-	if (*latest && may_join(*latest, &piece)) {
-		join(batch, *latest, &piece);
-		return;
-	}
-	*latest = begin(batch, &piece);
-}
-
-/* Point a reply at all the bytes that it is made of. */
-static struct iovec *lay_out_payloads(const struct datagram_batch *batch,
-				      const struct reply_plan *plan,
-				      struct iovec *payload)
-{
-	unsigned i = plan->first;
-
-	for (unsigned n = 0; n < plan->messages; n++) {
-		*payload++ = (struct iovec){
-			batch->rooms[i].payload.iov_base,
-			batch->messages[i].msg_len,
-		};
-		i = batch->next[i];
-	}
-	return payload;
-}
-
-void batch_seal(struct datagram_batch *batch)
-{
-	struct iovec *payload = batch->payloads;
-
-	for (unsigned i = 0; i < batch->count; i++) {
-		struct reply_plan *plan = &batch->plans[i];
-		struct msghdr *header = &batch->replies[i].msg_hdr;
-
-		*header = *plan->header;
-		header->msg_iov = payload;
-		header->msg_iovlen = plan->messages;
-		payload = lay_out_payloads(batch, plan, payload);
-		packet_info_write(header, plan->info);
-		plan->plain_controls = (unsigned)header->msg_controllen;
-		if (plan->datagrams > 1)
-			packet_info_write_segment(header,
-						  (uint16_t)plan->segment);
-	}
+	plan->datagrams = datagrams;
+	plan->segment = datagrams > 1 ? plan->info.segment : message->msg_len;
+	if (batch->joins && message->msg_hdr.msg_namelen > sizeof(sa_family_t))
+		join_or_begin(batch, message, plan);
+	else
+		begin(batch, message, plan);
 }
 
 unsigned batch_unsent(const struct datagram_batch *batch)

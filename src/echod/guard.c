@@ -3,8 +3,6 @@
 
 #include "echod/guard.h"
 
-#include <netinet/in.h>
-
 /* As IPPORT_RESERVED of <netinet/in.h>: only a privileged process binds them.
  */
 #define RESERVED_PORTS 1024
@@ -21,37 +19,8 @@ void guard_init(struct guard *guard)
 		guard_refuse_port(guard, port);
 }
 
-static bool is_refused(const struct guard *guard, in_port_t network_port)
+bool guard_refuses_ipv6(const struct in6_addr *peer, bool ipv4)
 {
-	uint16_t port = ntohs(network_port);
-
-	return guard->refused_ports[port / 64] >> port % 64 & 1;
-}
-
-bool guard_refuses_port(const struct guard *guard, const struct sockaddr *peer)
-{
-	const void *any = peer;
-	const struct sockaddr_in *in = any;
-	const struct sockaddr_in6 *in6 = any;
-
-	switch (peer->sa_family) {
-	case AF_INET:
-		return is_refused(guard, in->sin_port);
-	case AF_INET6:
-		return is_refused(guard, in6->sin6_port);
-	default:
-		return false;
-	}
-}
-
-bool guard_refuses_source(const struct sockaddr *peer, bool ipv4)
-{
-	const void *any = peer;
-	const struct sockaddr_in6 *in6 = any;
-
-	if (peer->sa_family != AF_INET6)
-		return false;
-	return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ||
-	       IN6_IS_ADDR_V4COMPAT(&in6->sin6_addr) ||
-	       (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) && !ipv4);
+	return IN6_IS_ADDR_UNSPECIFIED(peer) || IN6_IS_ADDR_V4COMPAT(peer) ||
+	       (IN6_IS_ADDR_V4MAPPED(peer) && !ipv4);
 }

@@ -7,108 +7,109 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+/* Of a datagram that was delivered as early as complete4() tells. */
+static bool is_early_group(struct in_addr address)
+{
+	return address.s_addr == htonl(INADDR_BROADCAST) ||
+	       IN_MULTICAST(ntohl(address.s_addr));
+}
+
 /*
  * A datagram that was queued before IP_PKTINFO was set, such as the one that
  * started a socket-activated echod, lacks the local address.  The one in the
- * header serves as well: where it is not ours, the kernel will not send from
- * it.
+ * header serves as well, but for groups, which can be told then, too: where it
+ * is not ours, the kernel will not send from it.
  */
 static void complete4(struct in_pktinfo *info)
 {
-	if (info->ipi_spec_dst.s_addr == htonl(INADDR_ANY))
+	if (info->ipi_spec_dst.s_addr == htonl(INADDR_ANY) &&
+	    !is_early_group(info->ipi_addr))
 		info->ipi_spec_dst = info->ipi_addr;
 }
 
-/* The kernel gives an int, and takes 16 bits. */
-static uint16_t segment_in(struct cmsghdr *cmsg)
+/* Aligned as a control message is. */
+static void *data_of(struct cmsghdr *cmsg)
 {
-	int segment;
+	return CMSG_DATA(cmsg);
+}
 
-	memcpy(&segment, CMSG_DATA(cmsg), sizeof(segment));
-	return (uint16_t)segment;
+static void read_one(struct cmsghdr *cmsg, struct packet_info *info)
+{
+	int level = cmsg->cmsg_level, type = cmsg->cmsg_type;
+
+	if (level == IPPROTO_IP && type == IP_PKTINFO) {
+		info->info4 = data_of(cmsg);
+		complete4(info->info4);
+	} else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO) {
+		info->info6 = data_of(cmsg);
+	} else if (level == IPPROTO_UDP && type == UDP_GRO) {
+		/* The kernel gives an int, and takes 16 bits. */
+		info->segment = (uint16_t) * (const int *)data_of(cmsg);
+	}
 }
 
 void packet_info_read(struct msghdr *header, struct packet_info *info)
 {
-	struct cmsghdr *cmsg;
+	char *at = header->msg_control;
+	size_t left = header->msg_controllen;
 
-	info->known4 = info->known6 = false;
-	info->segment = 0;
-	for (cmsg = CMSG_FIRSTHDR(header); cmsg;
-	     cmsg = CMSG_NXTHDR(header, cmsg)) {
-		if (cmsg->cmsg_level == IPPROTO_IP &&
-		    cmsg->cmsg_type == IP_PKTINFO) {
-			memcpy(&info->info4, CMSG_DATA(cmsg),
-			       sizeof(info->info4));
-			complete4(&info->info4);
-			info->known4 = true;
-		} else if (cmsg->cmsg_level == IPPROTO_IPV6 &&
-			   cmsg->cmsg_type == IPV6_PKTINFO) {
-			memcpy(&info->info6, CMSG_DATA(cmsg),
-			       sizeof(info->info6));
-			info->known6 = true;
-		} else if (cmsg->cmsg_level == IPPROTO_UDP &&
-			   cmsg->cmsg_type == UDP_GRO) {
-			info->segment = segment_in(cmsg);
-		}
+	*info = (struct packet_info){ .segment = 0 };
+	/* As by CMSG_NXTHDR(), which is slower. */
+	while (left >= sizeof(struct cmsghdr)) {
+		struct cmsghdr *cmsg = (void *)at;
+		size_t space = CMSG_ALIGN(cmsg->cmsg_len);
+
+		read_one(cmsg, info);
+		if (space >= left || cmsg->cmsg_len < sizeof(*cmsg))
+			return;
+		at += space;
+		left -= space;
 	}
 }
 
-/* Behind those that are there already. */
-static void control_append(struct msghdr *header, int level, int type,
-			   const void *data, size_t length)
+/* Behind those that are there already; the data may be where it goes to. */
+static void *control_append(struct msghdr *header, int level, int type,
+			    const void *data, size_t length)
 {
 	struct cmsghdr *cmsg =
 		(void *)((char *)header->msg_control + header->msg_controllen);
 
+	memmove(CMSG_DATA(cmsg), data, length);
 	cmsg->cmsg_level = level;
 	cmsg->cmsg_type = type;
 	cmsg->cmsg_len = CMSG_LEN(length);
-	memcpy(CMSG_DATA(cmsg), data, length);
 	header->msg_controllen += CMSG_SPACE(length);
+	return CMSG_DATA(cmsg);
 }
 
-void packet_info_write(struct msghdr *header, const struct packet_info *info)
+void packet_info_write(struct msghdr *header, struct packet_info *info)
 {
 	header->msg_controllen = 0;
-	if (info->known4) {
-		struct in_pktinfo reply = {
-			.ipi_spec_dst = info->info4.ipi_spec_dst,
-		};
-		control_append(header, IPPROTO_IP, IP_PKTINFO, &reply,
-			       sizeof(reply));
-	} else if (info->known6) {
-		struct in6_pktinfo reply = info->info6;
-
-		if (!IN6_IS_ADDR_LINKLOCAL(&reply.ipi6_addr))
-			reply.ipi6_ifindex = 0;
-		control_append(header, IPPROTO_IPV6, IPV6_PKTINFO, &reply,
-			       sizeof(reply));
+	if (info->info4) {
+		info->info4->ipi_ifindex = 0;
+		info->info4 = control_append(header, IPPROTO_IP, IP_PKTINFO,
+					     info->info4, sizeof(*info->info4));
+	} else if (info->info6) {
+		if (!IN6_IS_ADDR_LINKLOCAL(&info->info6->ipi6_addr))
+			info->info6->ipi6_ifindex = 0;
+		info->info6 = control_append(header, IPPROTO_IPV6, IPV6_PKTINFO,
+					     info->info6, sizeof(*info->info6));
 	}
 }
 
 void packet_info_write_segment(struct msghdr *header, uint16_t segment)
 {
-	control_append(header, IPPROTO_UDP, UDP_SEGMENT, &segment,
-		       sizeof(segment));
+	(void)control_append(header, IPPROTO_UDP, UDP_SEGMENT, &segment,
+			     sizeof(segment));
 }
 
-static bool is_group4(const struct in_pktinfo *info)
+/* An interface belongs to link-local addresses only. */
+bool packet_info_is_same_local6(const struct packet_info *a,
+				const struct packet_info *b)
 {
-	return info->ipi_addr.s_addr != info->ipi_spec_dst.s_addr ||
-	       info->ipi_addr.s_addr == htonl(INADDR_BROADCAST) ||
-	       IN_MULTICAST(ntohl(info->ipi_addr.s_addr));
-}
-
-bool packet_info_is_group(const struct packet_info *info)
-{
-	if (info->known4)
-		return is_group4(&info->info4);
-	return info->known6 && IN6_IS_ADDR_MULTICAST(&info->info6.ipi6_addr);
-}
-
-/* The kernel says IP_PKTINFO of these only, also on an IPv6 socket. */
-bool packet_info_is_ipv4(const struct packet_info *info)
-{
-	return info->known4;
+	if (!a->info6 || !b->info6)
+		return a->info6 == b->info6;
+	return IN6_ARE_ADDR_EQUAL(&a->info6->ipi6_addr, &b->info6->ipi6_addr) &&
+	       (!IN6_IS_ADDR_LINKLOCAL(&a->info6->ipi6_addr) ||
+		a->info6->ipi6_ifindex == b->info6->ipi6_ifindex);
 }

@@ -14,9 +14,9 @@
 #include <string.h>
 
 /* As the kernel gives it for IPv4 on an IPv6 socket. */
-static struct packet_info asked_at_mapped(const char *ipv4, const char *ipv6)
+static struct asked asked_at_mapped(const char *ipv4, const char *ipv6)
 {
-	struct packet_info info = asked_at4(ipv4);
+	struct asked info = asked_at4(ipv4);
 
 	info.known6 = true;
 	info.info6 = asked_at6(ipv6, 1).info6;
@@ -143,7 +143,6 @@ START_TEST(peers_that_share_a_bucket_only_miss_a_train)
 		single(&a, 100);
 		single(&b, 100);
 		single(&a, 100);
-		batch_seal(batch);
 		if (batch->count == 2) {
 			joined++;
 			expect_reply(0, &a, "02");
@@ -181,7 +180,7 @@ START_TEST(a_reply_leaves_from_one_address)
 	single(&a, 100);
 	asked = asked_at4("192.0.2.10");
 	single(&a, 100);
-	asked = (struct packet_info){ .known4 = false };
+	asked = (struct asked){ .known4 = false };
 	single(&a, 100);
 	single(&a, 100);
 	asked = asked_at4("0.0.0.0");
@@ -204,7 +203,7 @@ START_TEST(a_reply_leaves_from_one_ipv6_address)
 	single(&peer, 100);
 	asked = asked_at6("fe80::9", 2);
 	single(&peer, 100);
-	asked = (struct packet_info){ .known6 = false };
+	asked = (struct asked){ .known6 = false };
 	single(&peer, 100);
 	asked = asked_at6("::", 0);
 	single(&peer, 100);
@@ -229,10 +228,32 @@ START_TEST(a_reply_leaves_from_one_mapped_address)
 }
 END_TEST
 
+/* A reply takes the place of a message that has joined another. */
+START_TEST(messages_are_used_again_in_the_next_batch)
+{
+	for (int round = 0; round < 3; round++) {
+		single(&a, 100);
+		single(&a, 100);
+		single(&b, 200);
+		single(&a, 60);
+		single(&b, 200);
+		expect_replies(2);
+		expect_reply(0, &a, "013");
+		expect_reply(1, &b, "24");
+		begin_next();
+	}
+	for (unsigned i = 0; i < batch->size; i++)
+		for (unsigned n = 0; n < i; n++)
+			ck_assert_ptr_ne(
+				batch->messages[i].msg_hdr.msg_iov->iov_base,
+				batch->messages[n].msg_hdr.msg_iov->iov_base);
+}
+END_TEST
+
 START_TEST(unix_peers_never_get_trains)
 {
 	begin(true, true);
-	asked = (struct packet_info){ .known4 = false };
+	asked = (struct asked){ .known4 = false };
 	single(&a, 100);
 	single(&a, 100);
 	expect_replies(2);
@@ -248,6 +269,7 @@ START_TEST(trains_that_are_not_wanted_are_not_made)
 	train(&a, 200, 100);
 	expect_replies(3);
 	ck_assert_uint_eq(batch->plans[2].datagrams, 2);
+	ck_assert(batch->plans[2].one_by_one);
 }
 END_TEST
 
@@ -278,6 +300,7 @@ static TCase *joining_case(void)
 	tcase_add_test(part, a_reply_leaves_from_one_address);
 	tcase_add_test(part, a_reply_leaves_from_one_ipv6_address);
 	tcase_add_test(part, a_reply_leaves_from_one_mapped_address);
+	tcase_add_test(part, messages_are_used_again_in_the_next_batch);
 	tcase_add_test(part, unix_peers_never_get_trains);
 	tcase_add_test(part, trains_that_are_not_wanted_are_not_made);
 	tcase_add_test(part, unnamed_peers_never_get_trains);

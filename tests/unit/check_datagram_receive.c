@@ -23,12 +23,11 @@ INJECTED(void *, NULL, malloc, (size_t size), (size))
 INJECTED(int, -1, epoll_ctl,
 	 (int epoll_fd, int operation, int fd, struct epoll_event *event),
 	 (epoll_fd, operation, fd, event))
-WRAPPED(int, recvmmsg,
-	(int fd, struct mmsghdr *messages, unsigned count, int flags,
-	 struct timespec *timeout));
+WRAPPED(int, call_receive_many,
+	(int fd, struct mmsghdr *messages, unsigned count, int flags));
 
-int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
-		    struct timespec *timeout)
+int __wrap_call_receive_many(int fd, struct mmsghdr *messages, unsigned count,
+			     int flags)
 {
 	int received;
 
@@ -36,7 +35,7 @@ int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 		return -1;
 	received =
 		flooded ? (int)count
-			: __real_recvmmsg(fd, messages, count, flags, timeout);
+			: __real_call_receive_many(fd, messages, count, flags);
 	if (received > 0 && on_received)
 		on_received(messages, received);
 	return received;

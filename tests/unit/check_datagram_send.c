@@ -14,13 +14,12 @@ static struct fault sendmmsg_fault, epoll_ctl_fault;
 static unsigned sendmmsg_most; /* messages a call, unless 0 */
 static uint32_t armed;	       /* by the last epoll_ctl() */
 
-INJECTED(int, -1, recvmmsg,
-	 (int fd, struct mmsghdr *messages, unsigned count, int flags,
-	  struct timespec *timeout),
-	 (fd, messages, count, flags, timeout))
+INJECTED(int, -1, call_receive_many,
+	 (int fd, struct mmsghdr *messages, unsigned count, int flags),
+	 (fd, messages, count, flags))
 WRAPPED(int, epoll_ctl,
 	(int epoll_fd, int operation, int fd, struct epoll_event *event));
-WRAPPED(int, sendmmsg,
+WRAPPED(int, call_send_many,
 	(int fd, struct mmsghdr *messages, unsigned count, int flags));
 
 int __wrap_epoll_ctl(int epoll_fd, int operation, int fd,
@@ -32,13 +31,14 @@ int __wrap_epoll_ctl(int epoll_fd, int operation, int fd,
 	return __real_epoll_ctl(epoll_fd, operation, fd, event);
 }
 
-int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+int __wrap_call_send_many(int fd, struct mmsghdr *messages, unsigned count,
+			  int flags)
 {
 	if (fault_strikes(&sendmmsg_fault))
 		return -1;
 	if (sendmmsg_most > 0)
 		count = MIN(count, sendmmsg_most);
-	return __real_sendmmsg(fd, messages, count, flags);
+	return __real_call_send_many(fd, messages, count, flags);
 }
 
 static int client;
@@ -130,9 +130,9 @@ START_TEST(a_full_send_buffer_stops_receiving)
 	get_stuck();
 	ck_assert_uint_eq(armed, EPOLLIN | EPOLLOUT | (uint32_t)EPOLLET);
 	let_arrive(5, 4);
-	recvmmsg_fault.calls = 0;
+	call_receive_many_fault.calls = 0;
 	rig_turn_often(&rig);
-	ck_assert_uint_eq(recvmmsg_fault.calls, 0);
+	ck_assert_uint_eq(call_receive_many_fault.calls, 0);
 	make_room();
 	rig_turn(&rig);
 	expect_numbers(client, 2, 3);
@@ -193,9 +193,9 @@ START_TEST(what_cannot_be_disarmed_goes_on)
 	rig_turn_often(&rig);
 	expect_numbers(client, 5, 3);
 	expect_silence(client);
-	recvmmsg_fault.calls = 0;
+	call_receive_many_fault.calls = 0;
 	rig_turn_often(&rig);
-	ck_assert_uint_eq(recvmmsg_fault.calls, 0);
+	ck_assert_uint_eq(call_receive_many_fault.calls, 0);
 }
 END_TEST
 
@@ -268,17 +268,17 @@ END_TEST
 START_TEST(a_sweep_ends_at_a_full_send_buffer)
 {
 	get_stuck();
-	recvmmsg_fault.calls = 0;
+	call_receive_many_fault.calls = 0;
 	datagram_sweep(&datagram);
-	ck_assert_uint_eq(recvmmsg_fault.calls, 0);
+	ck_assert_uint_eq(call_receive_many_fault.calls, 0);
 	make_room();
 	rig_turn_often(&rig);
 	expect_numbers(client, 2, 3);
 	sendmmsg_fault = (struct fault){ .times = FOR_EVER, .error = EAGAIN };
 	let_arrive(5, 2 * BATCH_MAX);
-	recvmmsg_fault.calls = 0;
+	call_receive_many_fault.calls = 0;
 	datagram_sweep(&datagram);
-	ck_assert_uint_eq(recvmmsg_fault.calls, 1);
+	ck_assert_uint_eq(call_receive_many_fault.calls, 1);
 }
 END_TEST
 

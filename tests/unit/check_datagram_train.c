@@ -13,17 +13,17 @@
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/net_tstamp.h>
 
 static void (*on_received)(struct mmsghdr *message);
 
-WRAPPED(int, recvmmsg,
-	(int fd, struct mmsghdr *messages, unsigned count, int flags,
-	 struct timespec *timeout));
+WRAPPED(int, call_receive_many,
+	(int fd, struct mmsghdr *messages, unsigned count, int flags));
 
-int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
-		    struct timespec *timeout)
+int __wrap_call_receive_many(int fd, struct mmsghdr *messages, unsigned count,
+			     int flags)
 {
-	int received = __real_recvmmsg(fd, messages, count, flags, timeout);
+	int received = __real_call_receive_many(fd, messages, count, flags);
 
 	if (received > 0 && on_received)
 		on_received(messages);
@@ -153,22 +153,62 @@ START_TEST(the_ipv4_address_that_was_asked_answers)
 }
 END_TEST
 
-START_TEST(the_mapped_address_that_was_asked_answers)
+/* With trains, for IPv4 and IPv6; false if there is no IPv6. */
+static bool serve_dual_stack(void)
 {
 	struct address any = ipv6_address("::", 0);
 	int fd;
 
 	if (!ipv6_is_available())
-		return;
+		return false;
 	datagram_close(&datagram);
 	fd = fd_open(AF_INET6, SOCK_DGRAM);
 	fd_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
 	ck_assert_int_eq(bind(fd, &any.any, any.length), 0);
 	serve(fd);
+	return true;
+}
+
+START_TEST(the_mapped_address_that_was_asked_answers)
+{
+	if (!serve_dual_stack())
+		return;
 	ask_in_turn(client, loopbacks, ARRAY_SIZE(loopbacks));
 	ck_assert_uint_eq(messages_sent, 6);
 	ask_in_turn(ipv6_client(), loopback6, 1);
 	ck_assert_uint_eq(messages_sent, 7);
+}
+END_TEST
+
+#ifndef SO_RCVPRIORITY /* Linux 6.14 */
+#define SO_RCVPRIORITY 82
+#endif
+#ifndef SO_RCVMARK /* Linux 5.19 */
+#define SO_RCVMARK 75
+#endif
+
+/* An earlier owner of the socket may have asked for all of these. */
+START_TEST(other_control_messages_leave_room_for_the_address)
+{
+	static const int options[] = { SO_TIMESTAMPNS, SO_RXQ_OVFL,
+				       SO_WIFI_STATUS, SO_RCVMARK,
+				       SO_RCVPRIORITY };
+	int on = 1,
+	    stamps = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+	struct address to;
+
+	if (!serve_dual_stack())
+		return;
+	/* Those that the kernel does not have need no room. */
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		(void)setsockopt(datagram.source.fd, SOL_SOCKET, options[i],
+				 &on, sizeof(on));
+	fd_set_option(datagram.source.fd, SOL_SOCKET, SO_TIMESTAMPING, stamps);
+	to = asked("127.0.0.2");
+	let_train_arrive(client, &to, 0, 30);
+	for (unsigned i = 0; i < 30; i++)
+		expect_reply_from(client, &to, &i, sizeof(i));
+	expect_counts(30, 30, 0);
 }
 END_TEST
 
@@ -318,6 +358,7 @@ static TCase *echo_case(void)
 	tcase_add_test(part, all_lengths_come_back_whole_and_in_order);
 	tcase_add_test(part, the_ipv4_address_that_was_asked_answers);
 	tcase_add_test(part, the_mapped_address_that_was_asked_answers);
+	tcase_add_test(part, other_control_messages_leave_room_for_the_address);
 	tcase_add_test(part,
 		       a_train_comes_back_from_the_address_that_was_asked);
 	tcase_add_test(part, refused_trains_are_counted_as_datagrams_by_port);

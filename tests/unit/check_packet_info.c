@@ -115,7 +115,7 @@ START_TEST(ipv4_on_an_ipv6_socket_is_answered_as_ipv4)
 	add_info4("127.0.0.3", "127.0.0.3");
 	add_info6("::ffff:127.0.0.3", 1);
 	packet_info_read(&header, &info);
-	ck_assert(info.known4 && info.known6);
+	ck_assert(info.info4 && info.info6);
 	packet_info_write(&header, &info);
 	sole_control(IPPROTO_IP, IP_PKTINFO, sizeof(struct in_pktinfo));
 }
@@ -129,15 +129,15 @@ START_TEST(foreign_control_messages_are_passed_over)
 	add_info4("127.0.0.2", "127.0.0.2");
 	add_control(IPPROTO_IP, IP_TTL, &foreign, sizeof(foreign));
 	packet_info_read(&header, &info);
-	ck_assert(info.known4);
-	ck_assert(!info.known6);
+	ck_assert(info.info4);
+	ck_assert(!info.info6);
 }
 END_TEST
 
 START_TEST(without_a_packet_info_the_kernel_chooses)
 {
 	packet_info_read(&header, &info);
-	ck_assert(!info.known4 && !info.known6);
+	ck_assert(!info.info4 && !info.info6);
 	ck_assert(!packet_info_is_group(&info));
 	packet_info_write(&header, &info);
 

@@ -34,9 +34,8 @@ static bool pending_once;
 static atomic_uint ticks;
 
 WRAPPED(int, service_take_sockets, (struct service_socket * *sockets));
-WRAPPED(int, recvmmsg,
-	(int fd, struct mmsghdr *messages, unsigned count, int flags,
-	 struct timespec *timeout));
+WRAPPED(int, call_receive_many,
+	(int fd, struct mmsghdr *messages, unsigned count, int flags));
 WRAPPED(bool, crew_has_answered, (struct crew * crew, unsigned requests));
 WRAPPED(bool, intake_is_pending, (const struct intake *intake));
 WRAPPED(void, report_tick,
@@ -53,14 +52,14 @@ int __wrap_service_take_sockets(struct service_socket **sockets)
 	return 1;
 }
 
-int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
-		    struct timespec *timeout)
+int __wrap_call_receive_many(int fd, struct mmsghdr *messages, unsigned count,
+			     int flags)
 {
 	if (atomic_load(&stalled)) {
 		atomic_store(&waiting, true);
 		sem_wait(&released);
 	}
-	return __real_recvmmsg(fd, messages, count, flags, timeout);
+	return __real_call_receive_many(fd, messages, count, flags);
 }
 
 bool __wrap_crew_has_answered(struct crew *crew, unsigned requests)

@@ -11,16 +11,23 @@
 #include <check.h>
 
 extern struct datagram_batch *batch;
-extern struct packet_info asked; /* where the next messages are sent to */
-extern struct address a, b;	 /* two peers, that differ by their port */
+/* What the kernel tells of where a message was sent to. */
+struct asked {
+	bool known4, known6;
+	struct in_pktinfo info4;
+	struct in6_pktinfo info6;
+};
+
+extern struct asked asked;  /* of the next messages */
+extern struct address a, b; /* two peers, that differ by their port */
 
 /* The fixture: a batch of UDP that joins; and one of another kind. */
 void batch_setup(void);
 void batch_teardown(void);
 void begin(bool unix_peers, bool joins);
 
-struct packet_info asked_at4(const char *literal);
-struct packet_info asked_at6(const char *literal, unsigned interface);
+struct asked asked_at4(const char *literal);
+struct asked asked_at6(const char *literal, unsigned interface);
 
 /* The same messages' room again, as for the next batch. */
 void begin_next(void);
@@ -32,10 +39,10 @@ void begin_next(void);
 void single(const struct address *peer, unsigned length);
 void train(const struct address *peer, unsigned length, uint16_t segment);
 
-/* Seal: there are this many replies. */
+/* There are this many replies. */
 void expect_replies(unsigned count);
 
-/* Reply `i` is made of these messages ("013"), in this order. */
+/* Reply `i` is made of these messages' bytes ("013"), in this order. */
 void expect_reply(unsigned i, const struct address *peer, const char *messages);
 const struct msghdr *reply(unsigned i);
 

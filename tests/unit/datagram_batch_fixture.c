@@ -2,29 +2,32 @@
 #include "config.h"
 
 #include "unit/datagram_batch.h"
+#include "unit/harness.h"
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct datagram_batch *batch;
 static unsigned arrived;
-struct packet_info asked;
+static unsigned lengths[BATCH_MAX];
+struct asked asked;
 struct address a, b;
 
-struct packet_info asked_at4(const char *literal)
+struct asked asked_at4(const char *literal)
 {
 	struct in_addr local = ipv4_address(literal, 0).in.sin_addr;
 
-	return (struct packet_info){
+	return (struct asked){
 		.known4 = true,
 		.info4 = { .ipi_spec_dst = local, .ipi_addr = local },
 	};
 }
 
-struct packet_info asked_at6(const char *literal, unsigned interface)
+struct asked asked_at6(const char *literal, unsigned interface)
 {
-	return (struct packet_info){
+	return (struct asked){
 		.known6 = true,
 		.info6 = { .ipi6_addr = ipv6_address(literal, 0).in6.sin6_addr,
 			   .ipi6_ifindex = interface },
@@ -54,18 +57,57 @@ void batch_teardown(void)
 	batch = NULL;
 }
 
+static void add_control(struct msghdr *header, int level, int type,
+			const void *data, size_t length)
+{
+	struct cmsghdr *cmsg =
+		(void *)((char *)header->msg_control + header->msg_controllen);
+
+	cmsg->cmsg_level = level;
+	cmsg->cmsg_type = type;
+	cmsg->cmsg_len = CMSG_LEN(length);
+	memcpy(CMSG_DATA(cmsg), data, length);
+	header->msg_controllen += CMSG_SPACE(length);
+}
+
+/* As the kernel writes them, in its order. */
+static void write_controls(struct msghdr *header, int segment)
+{
+	header->msg_controllen = 0;
+	if (segment > 0)
+		add_control(header, IPPROTO_UDP, UDP_GRO, &segment,
+			    sizeof(segment));
+	if (asked.known6)
+		add_control(header, IPPROTO_IPV6, IPV6_PKTINFO, &asked.info6,
+			    sizeof(asked.info6));
+	if (asked.known4)
+		add_control(header, IPPROTO_IP, IP_PKTINFO, &asked.info4,
+			    sizeof(asked.info4));
+}
+
+/* Byte `n` of the i-th message. */
+static unsigned char byte_of(unsigned i, size_t n)
+{
+	return (unsigned char)(pattern_byte(n) + 31 * i);
+}
+
 void train(const struct address *peer, unsigned length, uint16_t segment)
 {
 	struct mmsghdr *message = &batch->messages[arrived];
+	struct msghdr *header = &message->msg_hdr;
+	unsigned char *bytes = header->msg_iov->iov_base;
+	struct packet_info *info = batch_info(batch);
 
 	ck_assert_uint_lt(arrived, batch->size);
-	memcpy(message->msg_hdr.msg_name, &peer->any, peer->length);
-	message->msg_hdr.msg_namelen = peer->length;
-	message->msg_len = length;
-	batch->rooms[arrived].info = asked;
-	batch->rooms[arrived].info.segment = segment;
+	for (unsigned n = 0; n < length; n++)
+		bytes[n] = byte_of(arrived, n);
+	memcpy(header->msg_name, &peer->any, peer->length);
+	header->msg_namelen = peer->length;
+	message->msg_len = lengths[arrived] = length;
+	write_controls(header, segment);
 	batch->dirty = arrived + 1;
-	batch_reply(batch, arrived, batch_datagrams(batch, arrived));
+	packet_info_read(header, info);
+	batch_reply(batch, arrived, packet_info_datagrams(info, length));
 	arrived++;
 }
 
@@ -83,28 +125,29 @@ void single(const struct address *peer, unsigned length)
 const struct msghdr *reply(unsigned i)
 {
 	ck_assert_uint_lt(i, batch->count);
-	return &batch->replies[i].msg_hdr;
+	return &batch->messages[i].msg_hdr;
 }
 
 void expect_reply(unsigned i, const struct address *peer, const char *messages)
 {
 	const struct msghdr *header = reply(i);
+	const unsigned char *bytes = header->msg_iov->iov_base;
+	size_t length = 0;
 
 	ck_assert_uint_eq(header->msg_namelen, peer->length);
 	ck_assert_mem_eq(header->msg_name, &peer->any, peer->length);
-	ck_assert_uint_eq(header->msg_iovlen, strlen(messages));
-	for (size_t n = 0; n < header->msg_iovlen; n++) {
-		unsigned from = (unsigned)(messages[n] - '0');
+	ck_assert_uint_eq(header->msg_iovlen, 1);
+	for (; *messages; messages++) {
+		unsigned from = (unsigned)(*messages - '0');
 
-		ck_assert_ptr_eq(header->msg_iov[n].iov_base,
-				 batch->rooms[from].payload.iov_base);
-		ck_assert_uint_eq(header->msg_iov[n].iov_len,
-				  batch->messages[from].msg_len);
+		for (size_t n = 0; n < lengths[from]; n++)
+			ck_assert_uint_eq(*bytes++, byte_of(from, n));
+		length += lengths[from];
 	}
+	ck_assert_uint_eq(header->msg_iov->iov_len, length);
 }
 
 void expect_replies(unsigned count)
 {
-	batch_seal(batch);
 	ck_assert_uint_eq(batch->count, count);
 }

@@ -13,7 +13,7 @@ int train_error;
 int client;
 
 WRAPPED(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags));
-WRAPPED(int, sendmmsg,
+WRAPPED(int, call_send_many,
 	(int fd, struct mmsghdr *messages, unsigned count, int flags));
 
 static bool is_train(struct msghdr *header)
@@ -42,7 +42,8 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 	return __real_sendmsg(fd, message, flags);
 }
 
-int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+int __wrap_call_send_many(int fd, struct mmsghdr *messages, unsigned count,
+			  int flags)
 {
 	unsigned good = 0;
 	int sent;
@@ -59,7 +60,7 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 		errno = train_error;
 		return -1;
 	}
-	sent = __real_sendmmsg(fd, messages, good, flags);
+	sent = __real_call_send_many(fd, messages, good, flags);
 	messages_sent += sent > 0 ? (unsigned)sent : 0;
 	return sent;
 }

@@ -205,11 +205,12 @@ tests_unit_check_crew_making_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aligned_alloc \
 	-Wl,--wrap=pthread_create -Wl,--wrap=sched_getaffinity \
 	-Wl,--wrap=setrlimit
 tests_unit_check_datagram_receive_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
-	-Wl,--wrap=malloc -Wl,--wrap=recvmmsg
+	-Wl,--wrap=malloc -Wl,--wrap=call_receive_many
 tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
-	-Wl,--wrap=recvmmsg -Wl,--wrap=sendmmsg
-tests_unit_check_datagram_train_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmmsg \
-	-Wl,--wrap=sendmmsg -Wl,--wrap=sendmsg
+	-Wl,--wrap=call_receive_many -Wl,--wrap=call_send_many
+tests_unit_check_datagram_train_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=call_receive_many \
+	-Wl,--wrap=call_send_many -Wl,--wrap=sendmsg
 tests_unit_check_export_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_flow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--wrap=mmap
@@ -255,7 +256,7 @@ tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
 tests_unit_check_report_text_load_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=tcgetpgrp
 tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=crew_has_answered \
-	-Wl,--wrap=intake_is_pending -Wl,--wrap=recvmmsg \
+	-Wl,--wrap=call_receive_many -Wl,--wrap=intake_is_pending \
 	-Wl,--wrap=report_tick -Wl,--wrap=service_take_sockets
 tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=aligned_alloc -Wl,--wrap=bind -Wl,--wrap=epoll_create1 \
