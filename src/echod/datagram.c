@@ -19,6 +19,12 @@
 /* Batches of a sweep: more than a receive queue holds, less than a flood. */
 #define SWEEP_BUDGET 512
 
+/* In a row: one may be an ICMP message's, which says nothing of the next. */
+#define FAILURES_MAX 2
+
+/* How long a refusal of trains is believed: routes and devices may change. */
+#define REFUSAL_USEC USEC_PER_SEC
+
 static bool peer_is_unnamed(const struct msghdr *header)
 {
 	return header->msg_namelen <= sizeof(sa_family_t);
@@ -81,7 +87,8 @@ bool datagram_is_stuck(const struct datagram *datagram)
 /* While the send buffer is full, want nothing but that it is not. */
 static void datagram_want(struct datagram *datagram)
 {
-	uint32_t receiving = datagram->paused ? 0 : EPOLLIN;
+	bool starved = list_is_linked(&datagram->waiter.link);
+	uint32_t receiving = datagram->paused || starved ? 0 : EPOLLIN;
 
 	event_source_want(&datagram->source,
 			  datagram_is_stuck(datagram) ? EPOLLOUT : receiving);
@@ -148,6 +155,10 @@ static int datagram_on_error(struct datagram *datagram, int error)
 		return -EAGAIN;
 	if (plan->datagrams > 1) {
 		plan->one_by_one = true;
+		/* The device cannot do it, so it is not this train's fault. */
+		if (error == EIO)
+			datagram->trains_after =
+				datagram->worker->reactor.now + REFUSAL_USEC;
 		return 0;
 	}
 	STATS_COUNT(&datagram->worker->stats, datagrams_unsent, 1);
@@ -193,10 +204,33 @@ static void datagram_end_offload(struct datagram *datagram)
 		datagram->offload_ends = !offload_end(datagram->source.fd);
 }
 
+static void datagram_on_capacity(struct worker_waiter *waiter)
+{
+	datagram_want(container_of(waiter, struct datagram, waiter));
+}
+
+/* Leave the rest for the next turn; for later if that does not help. */
+static void datagram_on_failure(struct datagram *datagram)
+{
+	if (++datagram->failures < FAILURES_MAX)
+		return;
+	datagram->failures = 0;
+	STATS_COUNT(&datagram->worker->stats, receive_starved, 1);
+	worker_await_capacity(datagram->worker, &datagram->waiter);
+	datagram_want(datagram);
+}
+
+/* Whether trains are tried this time. */
+static bool datagram_joins(const struct datagram *datagram)
+{
+	return datagram->joins &&
+	       datagram->worker->reactor.now >= datagram->trains_after;
+}
+
 /*
  * Fill the batch: how many messages, 0 if none.  Fewer than fit means that the
- * queue is empty; an error, too, but one that concerns no datagram (an ICMP
- * message for a connected socket) leaves the rest for the next turn.
+ * queue is empty, but for an error: that may concern no datagram (an ICMP
+ * message for a connected socket).
  */
 static unsigned datagram_receive(struct datagram *datagram)
 {
@@ -204,16 +238,21 @@ static unsigned datagram_receive(struct datagram *datagram)
 	int received;
 
 	batch_prepare(batch);
+	batch->joins = datagram_joins(datagram);
 	received = call_receive_many(datagram->source.fd, batch->messages,
 				     batch->size, MSG_DONTWAIT);
-	if (received < (int)batch->size && (received >= 0 || errno == EAGAIN)) {
+	if (received < 0 && errno != EAGAIN) {
+		if (errno != EINTR)
+			datagram_on_failure(datagram);
+		return 0;
+	}
+	datagram->failures = 0;
+	if (received < (int)batch->size) {
 		event_source_consume(&datagram->source, EPOLLIN);
 		datagram_end_offload(datagram);
 	}
-	if (received <= 0)
-		return 0;
-	batch->dirty = (unsigned)received;
-	return (unsigned)received;
+	batch->dirty = (unsigned)MAX(received, 0);
+	return batch->dirty;
 }
 
 static void datagram_echo(struct datagram *datagram)
@@ -266,6 +305,11 @@ int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
 	datagram->connected = peer.length > 0;
 	datagram->unix_peers = identity->family == AF_UNIX;
 	datagram->offload_ends = udp && !trains;
+	datagram->joins = trains;
+	datagram->trains_after = 0;
+	datagram->failures = 0;
+	datagram->waiter.on_capacity = datagram_on_capacity;
+	list_init(&datagram->waiter.link);
 	list_init(&datagram->siblings);
 	event_source_init(&datagram->source, fd, datagram_on_ready);
 	if (trains)
@@ -289,6 +333,7 @@ void datagram_close(struct datagram *datagram)
 {
 	event_source_remove(&datagram->source);
 	list_remove(&datagram->siblings);
+	list_remove(&datagram->waiter.link);
 	if (!datagram->batch)
 		return;
 	STATS_COUNT(&datagram->worker->stats, datagrams_unsent,
@@ -314,6 +359,7 @@ void datagram_sweep(struct datagram *datagram)
 	event_source_raise(&datagram->source, EPOLLIN);
 	for (int i = 0; i < SWEEP_BUDGET; i++) {
 		if (!(datagram->source.ready & EPOLLIN) ||
+		    list_is_linked(&datagram->waiter.link) ||
 		    datagram_is_stuck(datagram))
 			return;
 		datagram_echo(datagram);

@@ -9,6 +9,9 @@
  * batch is kept, nothing more is received, and the rest is sent when there is
  * room; only while that lasts is the socket armed for OUT, which otherwise
  * would wake once for every datagram sent.
+ *
+ * If receiving fails time and again, as for want of memory, it pauses; if the
+ * device refuses trains, they are tried again only now and then.
  */
 #ifndef ECHOD_DATAGRAM_H
 #define ECHOD_DATAGRAM_H
@@ -23,7 +26,11 @@ struct datagram {
 	struct list_node siblings; /* in the worker's datagrams */
 	struct worker *worker;
 	struct datagram_batch *batch; /* allocated */
+	struct worker_waiter waiter;
+	uint64_t trains_after; /* no trains before: µs, CLOCK_MONOTONIC */
+	unsigned failures;     /* of receiving, in a row */
 	bool paused;
+	bool joins;	   /* replies to trains, where it can */
 	bool connected;	   /* peers without a name can be answered */
 	bool unix_peers;   /* a full peer is that peer's affair */
 	bool offload_ends; /* as soon as nothing waits to be received */

@@ -41,6 +41,8 @@
 	  "datagrams without an address to answer to")                         \
 	X(datagrams_refused_long, true,                                        \
 	  "datagrams longer than the receive buffer")                          \
+	X(receive_starved, true,                                               \
+	  "pauses because datagrams could not be received")                    \
 	X(datagrams_unsent, true, "echoes that the kernel did not send")       \
 	X(datagrams_overflowed, true,                                          \
 	  "datagrams lost in a full receive queue before echod saw them")

@@ -89,6 +89,44 @@ START_TEST(an_error_of_receiving_leaves_the_rest_for_the_next_turn)
 }
 END_TEST
 
+/* ... but is not tried for ever: there is a pause, and somebody hears of it. */
+START_TEST(an_error_that_stays_is_not_spun_on)
+{
+	recvmmsg_fault = (struct fault){ .times = FOR_EVER, .error = ENOMEM };
+	let_arrive(0, 3);
+	for (int i = 0; i < 10; i++)
+		rig_turn(&rig);
+	ck_assert_uint_eq(recvmmsg_fault.calls, 2);
+	ck_assert_uint_eq(RIG_COUNT(&rig, receive_starved), 1);
+	RIG_AWAIT(&rig, RIG_COUNT(&rig, receive_starved) == 2);
+	recvmmsg_fault.times = 0;
+	expect_numbers(client, 0, 3);
+	ck_assert_uint_eq(RIG_COUNT(&rig, receive_starved), 2);
+}
+END_TEST
+
+START_TEST(errors_apart_are_no_reason_to_pause)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		recvmmsg_fault =
+			(struct fault){ .times = 1, .error = ECONNREFUSED };
+		let_arrive(i, 1);
+		expect_numbers(client, i, 1);
+	}
+	ck_assert_uint_eq(RIG_COUNT(&rig, receive_starved), 0);
+}
+END_TEST
+
+START_TEST(a_sweep_ends_at_an_error_that_stays)
+{
+	recvmmsg_fault = (struct fault){ .times = FOR_EVER, .error = ENOMEM };
+	datagram_sweep(&datagram);
+	ck_assert_uint_eq(recvmmsg_fault.calls, 2);
+	datagram_close(&datagram);
+	ck_assert(list_is_empty(&rig.worker.waiting));
+}
+END_TEST
+
 static void come_from_port_zero(struct mmsghdr *messages, int count)
 {
 	struct sockaddr_in *peer = messages[0].msg_hdr.msg_name;
@@ -194,6 +232,9 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(
 		tcase, an_error_of_receiving_leaves_the_rest_for_the_next_turn,
 		0, ARRAY_SIZE(receive_errors));
+	tcase_add_test(tcase, an_error_that_stays_is_not_spun_on);
+	tcase_add_test(tcase, errors_apart_are_no_reason_to_pause);
+	tcase_add_test(tcase, a_sweep_ends_at_an_error_that_stays);
 	tcase_add_test(tcase, port_zero_is_not_answered);
 	tcase_add_test(tcase, what_did_not_fit_is_not_answered);
 	tcase_add_test(tcase, a_sweep_ends_though_the_flood_does_not);

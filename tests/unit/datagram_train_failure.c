@@ -25,6 +25,54 @@ START_TEST(a_train_that_is_refused_is_sent_one_by_one)
 }
 END_TEST
 
+/* Of a device that takes none; each retry would cost a call. */
+START_TEST(trains_that_a_device_refuses_are_not_tried_each_time)
+{
+	train_error = EIO;
+	for (unsigned i = 0; i < 4; i++) {
+		let_arrive(client, 10 * i, 5);
+		rig_turn(&rig);
+		expect_numbers(client, 10 * i, 5);
+	}
+	let_train_arrive(client, &server, 100, 10);
+	rig_turn(&rig);
+	expect_numbers(client, 100, 10);
+	expect_silence(client);
+	ck_assert_uint_eq(trains_tried, 1);
+	expect_counts(30, 30, 0);
+}
+END_TEST
+
+START_TEST(refused_trains_are_tried_again_later)
+{
+	train_error = EIO;
+	let_arrive(client, 0, 5);
+	rig_turn(&rig);
+	expect_numbers(client, 0, 5);
+	ck_assert_uint_gt(datagram.trains_after, rig.worker.reactor.now);
+	train_error = 0;
+	messages_sent = 0;
+	datagram.trains_after = rig.worker.reactor.now;
+	let_arrive(client, 5, 5);
+	rig_turn(&rig);
+	expect_numbers(client, 5, 5);
+	ck_assert_uint_eq(messages_sent, 1);
+}
+END_TEST
+
+/* Only this one may have been wrong, or only its way. */
+START_TEST(other_errors_say_nothing_of_the_next_train)
+{
+	train_error = EINVAL;
+	for (unsigned i = 0; i < 2; i++) {
+		let_arrive(client, 10 * i, 5);
+		rig_turn(&rig);
+		expect_numbers(client, 10 * i, 5);
+	}
+	ck_assert_uint_eq(trains_tried, 2);
+}
+END_TEST
+
 START_TEST(those_before_and_behind_a_refused_train_go_together)
 {
 	int others[] = { ipv4_client(), ipv4_client() };
@@ -264,6 +312,10 @@ TCase *datagram_train_failure_case(void)
 	tcase_add_checked_fixture(part, train_setup, train_teardown);
 	tcase_add_loop_test(part, a_train_that_is_refused_is_sent_one_by_one, 0,
 			    ARRAY_SIZE(train_errors));
+	tcase_add_test(part,
+		       trains_that_a_device_refuses_are_not_tried_each_time);
+	tcase_add_test(part, refused_trains_are_tried_again_later);
+	tcase_add_test(part, other_errors_say_nothing_of_the_next_train);
 	tcase_add_test(part,
 		       those_before_and_behind_a_refused_train_go_together);
 	tcase_add_test(part, one_by_one_means_those_that_came);
