@@ -184,4 +184,4 @@ def json_and_colors():
 
 
 if __name__ == "__main__":
-    main(side_by_side=3)
+    main(side_by_side=2)

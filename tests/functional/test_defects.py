@@ -23,6 +23,17 @@ def expect_failures(defect, *rows, host=None):
         return result
 
 
+def _finds_in_three(defect, scheme, row):
+    """Whether one of three runs fails in this row, and in no other."""
+    for _ in range(3):
+        with Wrong(defect) as wrong:
+            failed = Result(*PATIENCE,
+                            f"{scheme}:127.0.0.1:{wrong.port}").failed()
+        if failed:
+            return failed == {(row, scheme)}
+    return False
+
+
 @case("TCP: what is lost, and a FIN that does not come or comes too early")
 def tcp_defects():
     expect_failures("tail", (6, "tcp"))
@@ -36,10 +47,7 @@ def tcp_more_defects():
     expect_failures("unbounded", (7, "tcp"))
     expect_failures("greedy", (8, "tcp"))
     # How often it stalls is up to when this side's kernel acknowledges.
-    with Wrong("nagle") as wrong:
-        target = f"tcp:127.0.0.1:{wrong.port}"
-        assert any(Result(*PATIENCE, target).failed() == {(20, "tcp")}
-                   for _ in range(3))
+    assert _finds_in_three("nagle", "tcp", 20)
 
 
 @case("TCP: a service that thinks for 40 ms about small messages")
@@ -64,7 +72,8 @@ def udp_defects():
     expect_failures("wildcard", (3, "udp"), (4, "udp"))
     expect_failures("own-port", (5, "udp"))
     expect_failures("duplicate", (12, "udp"))
-    expect_failures("die-icmp", (14, "udp"))
+    # Whether the port is closed before the reply comes is up to the scheduler.
+    assert _finds_in_three("die-icmp", "udp", 14)
 
 
 @case("several defects at once, and capital letters made small")
@@ -113,4 +122,4 @@ def unix_defects():
 
 
 if __name__ == "__main__":
-    main(side_by_side=3)
+    main(side_by_side=2)

@@ -122,6 +122,8 @@ def status_line():
             line = it.read_error()
             _matches(r"\d+/\d+ replies, 0\.0 % loss, p50 (-|" + TIME +
                      r"), p99 -, max (-|" + TIME + r")\n", line)
+            # Without a reply the exit status would tell of it.
+            until(lambda: echod.counters()["datagrams_sent"] > 2, "replies")
             it.interrupt()
             assert it.status == 0 and it.errors == line, it.errors
 
