@@ -57,12 +57,12 @@ static enum accept_outcome accept_outcome_of(int error)
 /* Whom it is from costs a little, and only the log asks. */
 static int listener_take(struct listener *listener, struct address *peer)
 {
-	int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+	bool asked = listener->worker->policy->log_connections;
 
-	if (!listener->worker->policy->log_connections)
-		return accept4(listener->source.fd, NULL, NULL, flags);
 	peer->length = sizeof(*peer) - offsetof(struct address, any);
-	return accept4(listener->source.fd, &peer->any, &peer->length, flags);
+	return accept4(listener->source.fd, asked ? &peer->any : NULL,
+		       asked ? &peer->length : NULL,
+		       SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 static enum accept_outcome listener_accept(struct listener *listener)
