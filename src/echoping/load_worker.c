@@ -21,6 +21,9 @@
 #define CHECK_MAX     (NSEC_PER_SEC / 10)
 #define REVIVE_AFTER  (NSEC_PER_SEC / 50)
 
+/* Of so many parts of the time it takes at most one. */
+#define CHECK_SHARE 20
+
 /*
  * Waking up takes a sleeping thread some 50 us, and more where the CPU sleeps
  * too: what is due sooner is waited for awake.
@@ -238,14 +241,17 @@ static void wait_and_dispatch(struct load_worker *worker)
 
 static void check_now_and_then(struct load_worker *worker)
 {
-	uint64_t span = worker->timeout / 8;
+	uint64_t span = worker->timeout / 8, before;
 
 	if (worker->now < worker->check_at)
 		return;
 	span = MAX(CHECK_MIN, MIN(span, CHECK_MAX));
+	before = clock_now();
 	load_link_check_all(worker);
 	if (worker->down > 0)
 		span = MIN(span, REVIVE_AFTER);
+	/* With a million connections it takes long: then more rarely. */
+	span = MAX(span, CHECK_SHARE * (clock_now() - before));
 	worker->check_at = worker->now + span;
 }
 
