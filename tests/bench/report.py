@@ -32,8 +32,8 @@ PLOTS = (("rr-64-50", "rate"), ("rr-64-50", "cpu"), ("rtt", "p50"),
 MEANING = """\
 Each cell was measured in {rounds} rounds, all servers in turn within a round,
 each with {warmup_ms} ms of warm-up and {duration_ms} ms of measurement, the
-server pinned to one CPU and `echoping --load` to another, over loopback. A
-figure is the median of the rounds with the middle half of them in brackets; a
+server pinned to one CPU and `echoping --load` to another, over loopback, TCP
+with {congestion_control}. A figure is the median of the rounds with the middle half of them in brackets; a
 ratio is the median of the ratios within each round. *Within noise*: the target
 lies in the middle half, though not at the median. Machines differ, and so do
 the figures; ratios are what this is about.

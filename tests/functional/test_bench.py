@@ -135,6 +135,7 @@ def _():
         "type": "machine", "command": "make bench", "date": "2000-01-01",
         "processor": "P", "cpus": 2, "memory": 2 ** 30, "kernel": "6",
         "system": "S", "rounds": 2, "warmup_ms": 1, "duration_ms": 2,
+        "congestion_control": "cubic",
         "versions": {"echod": "1", "libuv": "2"},
         "left_out": {"go": "no compiler"}}
     with open(results, "w", encoding="utf-8") as file:
