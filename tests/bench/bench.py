@@ -170,12 +170,13 @@ def _sysctl(name):
 
 
 def congestion_control():
-    """Debian's default, if the kernel has it: BBR, for one, paces by timers,
-    and rounds then differ by a third."""
-    with open(_sysctl("tcp_available_congestion_control"),
+    """Debian's default, if a network namespace may have it, or the one that
+    every kernel has.  BBR, for one, paces by timers, and rounds then differ by
+    a third."""
+    with open(_sysctl("tcp_allowed_congestion_control"),
               encoding="ascii") as file:
-        available = file.read().split()
-    return "cubic" if "cubic" in available else available[0]
+        allowed = file.read().split()
+    return "cubic" if "cubic" in allowed else "reno"
 
 
 def inside(arguments):
