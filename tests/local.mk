@@ -275,6 +275,16 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/compare/conformance.py \
 	tests/compare/peers.py \
 	tests/compare/probes.py \
+	tests/bench/REPORT.md \
+	tests/bench/bulk-1-bytes.svg \
+	tests/bench/connect-rate.svg \
+	tests/bench/pipelined-cpu.svg \
+	tests/bench/rr-64-50-cpu.svg \
+	tests/bench/rr-64-50-rate.svg \
+	tests/bench/rr-64-5000-cpu.svg \
+	tests/bench/rtt-p50.svg \
+	tests/bench/udp-burst-64-64-cpu.svg \
+	tests/bench/udp-train-1200-32-cpu.svg \
 	tests/bench/alone.py \
 	tests/bench/bench.py \
 	tests/bench/cells.py \

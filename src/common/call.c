@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(__ILP32__)
 
 /* As in syscall(2), the errors of which are the negative results. */
 static inline ssize_t transfer(long number, int fd, const void *bytes,

@@ -66,10 +66,11 @@ def best(measured, key, names=None, lowest=False):
 
 
 def ratios(measured, name, other, key):
-    """Round by round; empty if one of them is not there."""
-    if not (values(measured, name, key) and values(measured, other, key)):
-        return []
-    return rounds.ratios(measured, name, other, key)
+    """Round by round, where both have it; empty if that is nowhere."""
+    known = [it for it in measured
+             if all(it.get(one, {}).get(key) is not None
+                    for one in (name, other))]
+    return rounds.ratios(known, name, other, key) if known else []
 
 
 def _text(target, at_least):

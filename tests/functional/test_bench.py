@@ -126,6 +126,15 @@ def _():
     assert len(set(it.work for it in judged)) == 9, judged
 
 
+@case("a round without a figure is left out of the ratios")
+def _():
+    measured = in_rounds(echod=[4, 6], libuv=[2, 2])
+    del measured[0]["libuv"]["rate"]
+    assert targets.ratios(measured, "echod", "libuv", "rate") == [3]
+    del measured[1]["libuv"]
+    assert targets.ratios(measured, "echod", "libuv", "rate") == []
+
+
 @case("a report tells what falls short, what failed and who is missing")
 def _():
     directory = scratch_directory()
