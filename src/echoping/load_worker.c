@@ -91,8 +91,7 @@ void load_worker_record_lag(struct load_worker *worker, uint64_t due)
 	uint64_t lag = worker->now - due;
 	uint64_t own = worker->now > could ? worker->now - could : 0;
 
-	/* What was due then, too, and finds no room, owes that to us as well.
-	 */
+	/* What was due then and finds no room owes that to us as well. */
 	if (own > lag / 2)
 		worker->late_at = worker->now;
 	histogram_record(&worker->counts->lag, lag);
