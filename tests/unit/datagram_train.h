@@ -32,6 +32,9 @@ void let_arrive(int from, unsigned first, unsigned count);
 void let_train_arrive(int from, const struct address *to, unsigned first,
 		      unsigned count);
 
+/* Of the client, in one batch: each comes back. */
+void expect_echoed_together(unsigned first, unsigned count);
+
 /* Each datagram was received, sent, and not sent, so often. */
 void expect_counts(uint64_t received, uint64_t sent, uint64_t unsent);
 

@@ -16,9 +16,7 @@ static const int train_errors[] = { EIO,	  EINVAL, EMSGSIZE,
 START_TEST(a_train_that_is_refused_is_sent_one_by_one)
 {
 	train_error = train_errors[_i];
-	let_arrive(client, 0, 5);
-	rig_turn(&rig);
-	expect_numbers(client, 0, 5);
+	expect_echoed_together(0, 5);
 	expect_silence(client);
 	ck_assert_uint_eq(trains_tried, 1);
 	expect_counts(5, 5, 0);
@@ -30,9 +28,7 @@ START_TEST(trains_that_a_device_refuses_are_not_tried_each_time)
 {
 	train_error = EIO;
 	for (unsigned i = 0; i < 4; i++) {
-		let_arrive(client, 10 * i, 5);
-		rig_turn(&rig);
-		expect_numbers(client, 10 * i, 5);
+		expect_echoed_together(10 * i, 5);
 	}
 	let_train_arrive(client, &server, 100, 10);
 	rig_turn(&rig);
@@ -46,16 +42,12 @@ END_TEST
 START_TEST(refused_trains_are_tried_again_later)
 {
 	train_error = EIO;
-	let_arrive(client, 0, 5);
-	rig_turn(&rig);
-	expect_numbers(client, 0, 5);
+	expect_echoed_together(0, 5);
 	ck_assert_uint_gt(datagram.trains_after, rig.worker.reactor.now);
 	train_error = 0;
 	messages_sent = 0;
 	datagram.trains_after = rig.worker.reactor.now;
-	let_arrive(client, 5, 5);
-	rig_turn(&rig);
-	expect_numbers(client, 5, 5);
+	expect_echoed_together(5, 5);
 	ck_assert_uint_eq(messages_sent, 1);
 }
 END_TEST
@@ -65,9 +57,7 @@ START_TEST(other_errors_say_nothing_of_the_next_train)
 {
 	train_error = EINVAL;
 	for (unsigned i = 0; i < 2; i++) {
-		let_arrive(client, 10 * i, 5);
-		rig_turn(&rig);
-		expect_numbers(client, 10 * i, 5);
+		expect_echoed_together(10 * i, 5);
 	}
 	ck_assert_uint_eq(trains_tried, 2);
 }
@@ -143,9 +133,7 @@ END_TEST
 START_TEST(an_interrupted_train_is_repeated)
 {
 	sendmmsg_fault = (struct fault){ .times = 2, .error = EINTR };
-	let_arrive(client, 0, 5);
-	rig_turn(&rig);
-	expect_numbers(client, 0, 5);
+	expect_echoed_together(0, 5);
 	expect_silence(client);
 	ck_assert_uint_eq(messages_sent, 1);
 	expect_counts(5, 5, 0);
@@ -156,9 +144,7 @@ START_TEST(an_interrupted_one_of_a_train_is_repeated)
 {
 	train_error = EIO;
 	sendmsg_fault = (struct fault){ .skip = 2, .times = 2, .error = EINTR };
-	let_arrive(client, 0, 5);
-	rig_turn(&rig);
-	expect_numbers(client, 0, 5);
+	expect_echoed_together(0, 5);
 	expect_silence(client);
 	expect_counts(5, 5, 0);
 }

@@ -90,6 +90,13 @@ void let_arrive(int from, unsigned first, unsigned count)
 	await_delivery();
 }
 
+void expect_echoed_together(unsigned first, unsigned count)
+{
+	let_arrive(client, first, count);
+	rig_turn(&rig);
+	expect_numbers(client, first, count);
+}
+
 void let_train_arrive(int from, const struct address *to, unsigned first,
 		      unsigned count)
 {
