@@ -53,6 +53,7 @@ libechod_a_SOURCES = \
 	src/echod/spin.h \
 	src/echod/stats.c src/echod/stats.h \
 	src/echod/stream.c src/echod/stream.h \
+	src/echod/watchdog.c src/echod/watchdog.h \
 	src/echod/worker.c src/echod/worker.h
 
 echod_SOURCES = src/echod/main.c

@@ -18,6 +18,7 @@
 #include "echod/privilege.h"
 #include "echod/report.h"
 #include "echod/service.h"
+#include "echod/watchdog.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -34,9 +35,6 @@
 /* Asked for at every tick of stopping, beyond what the stop may still take. */
 #define EXTENSION_USEC (10 * USEC_PER_SEC)
 
-/* Probe, answer and notification fit into the manager's timeout thrice. */
-#define WATCHDOG_DIVISOR 4
-
 enum server_state {
 	SERVER_RUNNING,
 	SERVER_PAUSING,
@@ -47,14 +45,13 @@ struct server {
 	struct stats stats; /* of the main thread */
 	const struct options *options;
 	enum server_state state;
-	bool unresponsive;
 	struct intake intake;
 	struct crew crew;
 
 	struct reactor reactor;
 	struct event_source signals, answers;
-	struct reactor_timer tick, watchdog;
-	uint64_t watchdog_interval; /* µs; 0: off */
+	struct reactor_timer tick;
+	struct watchdog watchdog;
 	struct stats_snapshot seen; /* at the last tick */
 	struct report report;
 	uint64_t active_at, stop_deadline;
@@ -225,25 +222,6 @@ static void server_on_tick(struct reactor_timer *timer)
 					     : TICK_USEC));
 }
 
-/* Keep the manager's watchdog quiet only while every worker makes progress. */
-static void server_on_watchdog(struct reactor_timer *timer)
-{
-	struct server *server = container_of(timer, struct server, watchdog);
-	bool alive = crew_has_answered(&server->crew, WORKER_ANSWER);
-
-	if (alive)
-		service_notify_watchdog();
-	else if (!server->unresponsive)
-		log_message(LOG_ERR, MESSAGE_WORKER_UNRESPONSIVE,
-			    "a worker makes no progress: the watchdog is not "
-			    "told that all is well");
-	server->unresponsive = !alive;
-	if (alive)
-		crew_post(&server->crew, WORKER_ANSWER);
-	reactor_timer_start(&server->reactor, timer,
-			    server->reactor.now + server->watchdog_interval);
-}
-
 static int server_open_sockets(struct server *server, size_t workers)
 {
 	const struct options *options = server->options;
@@ -314,13 +292,7 @@ static void server_start_timers(struct server *server)
 	server->active_at = now;
 	reactor_timer_init(&server->tick, server_on_tick);
 	reactor_timer_start(&server->reactor, &server->tick, now + TICK_USEC);
-	server->watchdog_interval = service_watchdog_usec() / WATCHDOG_DIVISOR;
-	reactor_timer_init(&server->watchdog, server_on_watchdog);
-	if (server->watchdog_interval == 0)
-		return;
-	crew_post(&server->crew, WORKER_ANSWER);
-	reactor_timer_start(&server->reactor, &server->watchdog,
-			    now + server->watchdog_interval);
+	watchdog_start(&server->watchdog, &server->reactor, &server->crew);
 }
 
 static int server_start(struct server *server, const sigset_t *signals)

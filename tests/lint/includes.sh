@@ -40,6 +40,7 @@ echod/parking
 echod/metrics
 echod/intake
 echod/crew
+echod/watchdog
 echod/server
 echod/main
 echoping/settings
