@@ -78,7 +78,7 @@ static void connection_close(struct connection *connection, const char *reason)
 		event_source_remove(&connection->source);
 	close(connection->source.fd);
 	free(connection);
-	STATS_COUNT(&worker->stats, connections_closed, 1);
+	STATS_COUNT(worker->stats, connections_closed, 1);
 	worker_release_connection(worker);
 }
 
@@ -97,7 +97,7 @@ static void connection_end(struct connection *connection, const char *reason)
 		connection_close(connection, reason);
 		return;
 	}
-	STATS_COUNT(&worker_of(&connection->source)->stats, connections_reset,
+	STATS_COUNT(worker_of(&connection->source)->stats, connections_reset,
 		    1);
 	connection_reset(connection, reason);
 }
@@ -108,7 +108,7 @@ static void connection_fail(struct connection *connection, int error)
 	struct worker *worker = worker_of(&connection->source);
 
 	if (!connection_journal_is_theirs(error))
-		STATS_COUNT(&worker->stats, connections_reset, 1);
+		STATS_COUNT(worker->stats, connections_reset, 1);
 	connection_reset(connection, connection_journal_reason(error));
 }
 
@@ -117,8 +117,8 @@ static void connection_count(struct connection *connection, size_t received,
 {
 	struct worker *worker = worker_of(&connection->source);
 
-	STATS_COUNT(&worker->stats, bytes_received, received);
-	STATS_COUNT(&worker->stats, bytes_sent, sent);
+	STATS_COUNT(worker->stats, bytes_received, received);
+	STATS_COUNT(worker->stats, bytes_sent, sent);
 	if (received + sent > 0)
 		idle_queue_touch(&worker->connections, &connection->idle);
 	if (connection->logged) {
@@ -144,7 +144,7 @@ static void connection_hold(struct connection *connection,
 		}
 		worker->held += length;
 	} else if (connection->stream.tcp) {
-		STATS_COUNT(&worker->stats, buffer_limited, 1);
+		STATS_COUNT(worker->stats, buffer_limited, 1);
 	}
 	connection->state = CONNECTION_HOLDING;
 	event_source_consume(&connection->source, EPOLLOUT);
@@ -361,7 +361,7 @@ int connection_open(struct worker *worker, int fd,
 		return error;
 	}
 	idle_queue_add(&worker->connections, &connection->idle);
-	STATS_COUNT(&worker->stats, connections_accepted, 1);
+	STATS_COUNT(worker->stats, connections_accepted, 1);
 	return 0;
 }
 
@@ -376,7 +376,7 @@ void connection_on_idle(struct idle_entry *entry)
 		idle_queue_touch(&worker->connections, entry);
 		return;
 	}
-	STATS_COUNT(&worker->stats, connections_idled, 1);
+	STATS_COUNT(worker->stats, connections_idled, 1);
 	connection_end(connection, "idle");
 }
 

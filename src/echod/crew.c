@@ -171,8 +171,8 @@ static int crew_init_workers(struct crew *crew, size_t count,
 {
 	for (size_t i = 0; i < count; i++) {
 		int error = worker_init(&crew->workers[i], &crew->policy,
-					connection_on_idle, drain_on_request,
-					on_answer, context);
+					&crew->stats[i], connection_on_idle,
+					drain_on_request, on_answer, context);
 
 		crew->worker_count++;
 		if (error < 0)
@@ -181,13 +181,14 @@ static int crew_init_workers(struct crew *crew, size_t count,
 	return 0;
 }
 
-int crew_init(struct crew *crew, struct intake *intake, size_t count,
-	      worker_signal *on_answer, void *context)
+int crew_init(struct crew *crew, struct intake *intake, struct stats *stats,
+	      size_t count, worker_signal *on_answer, void *context)
 {
 	int error;
 
 	guard_own_ports(&crew->guard, intake);
 	crew->policy.guard = &crew->guard;
+	crew->stats = stats;
 	crew->worker_count = crew->listener_count = crew->datagram_count = 0;
 	crew->workers = aligned_alloc(_Alignof(struct worker),
 				      count * sizeof(*crew->workers));
@@ -251,7 +252,7 @@ unsigned crew_connections(const struct crew *crew)
 void crew_collect(const struct crew *crew, struct stats_snapshot *sum)
 {
 	for (size_t i = 0; i < crew->worker_count; i++)
-		stats_collect(&crew->workers[i].stats, sum);
+		stats_collect(crew->workers[i].stats, sum);
 }
 
 /* A worker whose thread never ran has no one else to do this for it. */

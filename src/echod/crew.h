@@ -19,6 +19,7 @@ struct datagram;
 struct crew {
 	struct worker_policy policy;
 	struct guard guard;
+	struct stats *stats; /* borrowed; one for each worker */
 	struct worker *workers;
 	size_t worker_count; /* initialized ones */
 	struct listener *listeners;
@@ -40,12 +41,12 @@ void crew_set_policy(struct crew *crew, const struct options *options,
 
 /*
  * Make `count` workers for the sockets of the intake, whose connections are
- * consumed; no thread runs yet.  `on_answer` is called in the workers' threads.
- * 0 or -errno; crew_deinit() is right
- * after either.
+ * consumed, counting in as many `stats`; no thread runs yet.  `on_answer` is
+ * called in the workers' threads.  0 or -errno; crew_deinit() is right after
+ * either.
  */
-int crew_init(struct crew *crew, struct intake *intake, size_t count,
-	      worker_signal *on_answer, void *context) MUST_CHECK;
+int crew_init(struct crew *crew, struct intake *intake, struct stats *stats,
+	      size_t count, worker_signal *on_answer, void *context) MUST_CHECK;
 
 /* 0 or -errno (pthread_create(3)). */
 int crew_start(struct crew *crew) MUST_CHECK;

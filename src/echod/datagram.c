@@ -58,7 +58,7 @@ static enum counter datagram_refuses(const struct datagram *datagram,
 static void datagram_screen(struct datagram *datagram, unsigned received)
 {
 	struct datagram_batch *batch = datagram->batch;
-	struct stats *stats = &datagram->worker->stats;
+	struct stats *stats = datagram->worker->stats;
 	unsigned sum = 0;
 
 	for (unsigned i = 0; i < received; i++) {
@@ -117,7 +117,7 @@ static bool datagram_must_wait(const struct datagram *datagram, int error)
 static int datagram_reply_one_by_one(struct datagram *datagram)
 {
 	struct datagram_batch *batch = datagram->batch;
-	struct stats *stats = &datagram->worker->stats;
+	struct stats *stats = datagram->worker->stats;
 	struct reply_plan *plan = &batch->plans[batch->sent];
 	struct msghdr header = batch->messages[batch->sent].msg_hdr;
 	struct iovec train = *header.msg_iov, one;
@@ -161,7 +161,7 @@ static int datagram_on_error(struct datagram *datagram, int error)
 				datagram->worker->reactor.now + REFUSAL_USEC;
 		return 0;
 	}
-	STATS_COUNT(&datagram->worker->stats, datagrams_unsent, 1);
+	STATS_COUNT(datagram->worker->stats, datagrams_unsent, 1);
 	datagram->batch->sent++;
 	return 0;
 }
@@ -180,7 +180,7 @@ static int datagram_reply_some(struct datagram *datagram)
 	for (end = batch->sent + (unsigned)sent; batch->sent < end;
 	     batch->sent++)
 		datagrams += batch->plans[batch->sent].datagrams;
-	STATS_COUNT(&datagram->worker->stats, datagrams_sent, datagrams);
+	STATS_COUNT(datagram->worker->stats, datagrams_sent, datagrams);
 	return 0;
 }
 
@@ -215,7 +215,7 @@ static void datagram_on_failure(struct datagram *datagram)
 	if (++datagram->failures < FAILURES_MAX)
 		return;
 	datagram->failures = 0;
-	STATS_COUNT(&datagram->worker->stats, receive_starved, 1);
+	STATS_COUNT(datagram->worker->stats, receive_starved, 1);
 	worker_await_capacity(datagram->worker, &datagram->waiter);
 	datagram_want(datagram);
 }
@@ -336,7 +336,7 @@ void datagram_close(struct datagram *datagram)
 	list_remove(&datagram->waiter.link);
 	if (!datagram->batch)
 		return;
-	STATS_COUNT(&datagram->worker->stats, datagrams_unsent,
+	STATS_COUNT(datagram->worker->stats, datagrams_unsent,
 		    batch_unsent(datagram->batch));
 	free(datagram->batch);
 	datagram->batch = NULL;

@@ -80,13 +80,13 @@ static enum accept_outcome listener_accept(struct listener *listener)
 
 		worker_cancel_connection(worker);
 		if (outcome == ACCEPT_NEXT)
-			STATS_COUNT(&worker->stats, accept_failed, 1);
+			STATS_COUNT(worker->stats, accept_failed, 1);
 		return outcome;
 	}
 	if (!listener->origin.tcp)
 		socket_prepare_accepted(fd, listener->origin.records);
 	if (connection_open(worker, fd, &listener->origin, &peer) < 0) {
-		STATS_COUNT(&worker->stats, accept_failed, 1);
+		STATS_COUNT(worker->stats, accept_failed, 1);
 		return ACCEPT_STARVED;
 	}
 	return ACCEPT_OK;
@@ -99,7 +99,7 @@ static void listener_await_capacity(struct listener *listener,
 	struct worker *worker = listener->worker;
 
 	if (!listener->held_up)
-		stats_add(&worker->stats, counter, 1);
+		stats_add(worker->stats, counter, 1);
 	listener->held_up = true;
 	listener_pause(listener);
 	worker_await_capacity(worker, &listener->waiter);

@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -42,7 +43,7 @@ enum server_state {
 };
 
 struct server {
-	struct stats stats; /* of the main thread */
+	struct stats *stats; /* of the main thread, then of each worker */
 	const struct options *options;
 	enum server_state state;
 	struct intake intake;
@@ -61,10 +62,10 @@ static struct stats_snapshot server_collect(struct server *server)
 {
 	struct stats_snapshot snapshot = { 0 };
 
-	STATS_COUNT(&server->stats, datagrams_overflowed,
+	STATS_COUNT(server->stats, datagrams_overflowed,
 		    intake_count_overflows(&server->intake));
 	crew_collect(&server->crew, &snapshot);
-	stats_collect(&server->stats, &snapshot);
+	stats_collect(server->stats, &snapshot);
 	return snapshot;
 }
 
@@ -232,14 +233,27 @@ static int server_open_sockets(struct server *server, size_t workers)
 	return error;
 }
 
+static int server_make_stats(struct server *server, size_t threads)
+{
+	size_t size = threads * sizeof(*server->stats);
+
+	server->stats = aligned_alloc(_Alignof(struct stats), size);
+	if (!server->stats)
+		return -ENOMEM;
+	memset(server->stats, 0, size);
+	return 0;
+}
+
 static int server_start_crew(struct server *server, size_t workers)
 {
-	int error;
+	int error = server_make_stats(server, workers + 1);
 
 	crew_set_policy(&server->crew, server->options, &server->intake,
 			workers);
-	error = crew_init(&server->crew, &server->intake, workers,
-			  server_on_worker_answer, server);
+	if (error == 0)
+		error = crew_init(&server->crew, &server->intake,
+				  server->stats + 1, workers,
+				  server_on_worker_answer, server);
 	if (error == 0) {
 		intake_announce(&server->intake);
 		error = crew_start(&server->crew);
@@ -319,6 +333,7 @@ static int server_start(struct server *server, const sigset_t *signals)
 static void server_deinit(struct server *server)
 {
 	crew_deinit(&server->crew);
+	free(server->stats);
 	intake_close(&server->intake);
 	event_source_remove(&server->answers);
 	event_source_remove(&server->signals);

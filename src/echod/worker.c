@@ -61,12 +61,14 @@ static int worker_init_wake(struct worker *worker)
 }
 
 int worker_init(struct worker *worker, struct worker_policy *policy,
-		idle_handler *on_idle, worker_request_handler *on_request,
-		worker_signal *on_answer, void *context)
+		struct stats *stats, idle_handler *on_idle,
+		worker_request_handler *on_request, worker_signal *on_answer,
+		void *context)
 {
 	int error;
 
 	*worker = (struct worker){
+		.stats = stats,
 		.policy = policy,
 		.on_request = on_request,
 		.on_answer = on_answer,

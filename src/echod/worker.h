@@ -64,9 +64,10 @@ struct worker_waiter {
 };
 
 struct worker {
-	struct stats stats;
-	struct reactor reactor;
+	/* Workers lie side by side: they are not to share a cache line. */
+	_Alignas(CACHE_LINE) struct reactor reactor;
 	struct worker_policy *policy;
+	struct stats *stats; /* borrowed; written by nobody else */
 	unsigned char
 		*scratch; /* WORKER_SCRATCH_SIZE, for one call at a time */
 	size_t held;	  /* bytes held back for slow readers */
@@ -91,12 +92,13 @@ struct worker {
 };
 
 /*
- * Everything but the thread.  0 or -errno; worker_deinit() is right after
- * either.
+ * Everything but the thread.  It counts on from what the counters say.  0 or
+ * -errno; worker_deinit() is right after either.
  */
 int worker_init(struct worker *worker, struct worker_policy *policy,
-		idle_handler *on_idle, worker_request_handler *on_request,
-		worker_signal *on_answer, void *context) MUST_CHECK;
+		struct stats *stats, idle_handler *on_idle,
+		worker_request_handler *on_request, worker_signal *on_answer,
+		void *context) MUST_CHECK;
 
 /* The lists must be empty. */
 void worker_deinit(struct worker *worker);

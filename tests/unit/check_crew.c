@@ -33,6 +33,7 @@ int __wrap_epoll_ctl(int epoll_fd, int operation, int fd,
 static struct options options;
 static struct intake intake;
 static struct crew crew;
+static struct stats stats[3];
 static int answer_fd;
 
 /* In the workers' threads. */
@@ -71,7 +72,7 @@ static void listen_on(const char *text)
 static int make_crew(size_t count)
 {
 	crew_set_policy(&crew, &options, &intake, count);
-	return crew_init(&crew, &intake, count, on_answer, &crew);
+	return crew_init(&crew, &intake, stats, count, on_answer, &crew);
 }
 
 static void open_intake(size_t workers)
@@ -157,10 +158,14 @@ START_TEST(counters_are_summed_up)
 
 	listen_on("udp:127.0.0.1:0");
 	start(2);
-	stats_add(&crew.workers[0].stats, COUNTER_bytes_sent, 3);
-	stats_add(&crew.workers[1].stats, COUNTER_bytes_sent, 4);
+	stats_add(&stats[0], COUNTER_bytes_sent, 3);
+	stats_add(&stats[1], COUNTER_bytes_sent, 4);
+	/* Of no worker of this crew. */
+	stats_add(&stats[2], COUNTER_bytes_sent, 5);
 	crew_collect(&crew, &sum);
 	ck_assert_uint_eq(sum.values[COUNTER_bytes_sent], 7);
+	ck_assert_ptr_eq(crew.workers[0].stats, &stats[0]);
+	ck_assert_ptr_eq(crew.workers[1].stats, &stats[1]);
 }
 END_TEST
 
@@ -269,7 +274,7 @@ START_TEST(a_connection_beyond_the_limit_stays_the_intakes)
 	(void)take(fds[SERVER], 0);
 	crew_set_policy(&crew, &options, &intake, 1);
 	crew.policy.max_connections = 0;
-	ck_assert_int_eq(crew_init(&crew, &intake, 1, on_answer, &crew),
+	ck_assert_int_eq(crew_init(&crew, &intake, stats, 1, on_answer, &crew),
 			 -EMFILE);
 	ck_assert_int_eq(intake.sockets[0].fd, fds[SERVER]);
 }

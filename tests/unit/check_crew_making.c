@@ -70,6 +70,7 @@ int __wrap_setrlimit(int resource, const struct rlimit *limit)
 static struct options options;
 static struct intake intake;
 static struct crew crew;
+static struct stats stats[3];
 
 static void on_answer(void *context)
 {
@@ -104,7 +105,7 @@ static void listen_on(const char *text)
 static int make_crew(size_t count)
 {
 	crew_set_policy(&crew, &options, &intake, count);
-	return crew_init(&crew, &intake, count, on_answer, &crew);
+	return crew_init(&crew, &intake, stats, count, on_answer, &crew);
 }
 
 static void open_intake(size_t workers)

@@ -94,6 +94,9 @@ static const struct {
 	{ &aligned_alloc_fault, 0, ENOMEM, ENOMEM,
 	  "cannot start 1 worker: Cannot allocate memory (try fewer "
 	  "--workers" },
+	{ &aligned_alloc_fault, 1, ENOMEM, ENOMEM,
+	  "cannot start 1 worker: Cannot allocate memory (try fewer "
+	  "--workers" },
 	{ &epoll_create1_fault, 1, EMFILE, EMFILE,
 	  "cannot start 1 worker: Too many open files (try fewer --workers" },
 	/* The first thread is the test's own. */

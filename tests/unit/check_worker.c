@@ -17,6 +17,7 @@
 struct worker worker;
 struct worker_policy policy;
 
+static struct stats stats;
 static unsigned int asked, answers;
 
 /* To post from within the handler, the worker being asked once more. */
@@ -46,8 +47,8 @@ static void on_answer(void *context)
 
 static int init(void)
 {
-	return worker_init(&worker, &policy, on_idle, on_request, on_answer,
-			   &policy);
+	return worker_init(&worker, &policy, &stats, on_idle, on_request,
+			   on_answer, &policy);
 }
 
 void worker_setup(void)
@@ -104,7 +105,8 @@ START_TEST(new_worker_has_counted_and_held_nothing)
 
 	memset(&worker, 0xff, sizeof(worker));
 	ck_assert_int_eq(init(), 0);
-	stats_collect(&worker.stats, &sum);
+	stats_collect(worker.stats, &sum);
+	ck_assert_ptr_eq(worker.stats, &stats);
 	ck_assert(!stats_differ(&sum, &nothing));
 	ck_assert_uint_eq(worker.held, 0);
 	ck_assert(!worker.started);

@@ -15,6 +15,7 @@ struct worker worker;
 struct worker_policy policy;
 int fds[2];
 
+static struct stats stats;
 static int lowest_fd;
 
 static void on_request(struct worker *asked UNUSED,
@@ -36,8 +37,9 @@ void connection_setup(void)
 	policy.hold_limit = SIZE_MAX;
 	policy.max_connections = 10;
 	policy.log_connections = false;
-	ck_assert_int_eq(worker_init(&worker, &policy, connection_on_idle,
-				     on_request, on_answer, NULL),
+	ck_assert_int_eq(worker_init(&worker, &policy, &stats,
+				     connection_on_idle, on_request, on_answer,
+				     NULL),
 			 0);
 	fault_epoll_poll();
 	fds[CLIENT] = -1;
@@ -195,7 +197,7 @@ uint64_t counted(enum counter counter)
 {
 	struct stats_snapshot sum = { 0 };
 
-	stats_collect(&worker.stats, &sum);
+	stats_collect(&stats, &sum);
 	return sum.values[counter];
 }
 

@@ -37,8 +37,9 @@ void rig_init(struct rig *rig)
 		.max_connections = 1000000,
 		.guard = &guard,
 	};
+	rig->stats = (struct stats){ 0 };
 	rig->answers = 0;
-	ck_assert_int_eq(worker_init(&rig->worker, &rig->policy,
+	ck_assert_int_eq(worker_init(&rig->worker, &rig->policy, &rig->stats,
 				     connection_on_idle, drain_on_request,
 				     rig_on_answer, rig),
 			 0);
@@ -94,7 +95,7 @@ uint64_t rig_count(const struct rig *rig, enum counter counter)
 {
 	struct stats_snapshot snapshot = { 0 };
 
-	stats_collect(&rig->worker.stats, &snapshot);
+	stats_collect(&rig->stats, &snapshot);
 	return snapshot.values[counter];
 }
 

@@ -14,6 +14,7 @@
 struct rig {
 	struct worker_policy policy;
 	struct worker worker;
+	struct stats stats;
 	unsigned answers;
 };
 
