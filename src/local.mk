@@ -28,6 +28,7 @@ libechod_a_SOURCES = \
 	src/echod/affinity.c src/echod/affinity.h \
 	src/echod/connection.c src/echod/connection.h \
 	src/echod/connection_journal.c src/echod/connection_journal.h \
+	src/echod/connection_life.c src/echod/connection_state.h \
 	src/echod/crew.c src/echod/crew.h \
 	src/echod/datagram.c src/echod/datagram.h \
 	src/echod/datagram_batch.c src/echod/datagram_batch.h \
@@ -36,13 +37,19 @@ libechod_a_SOURCES = \
 	src/echod/held.c src/echod/held.h \
 	src/echod/idle.c src/echod/idle.h \
 	src/echod/intake.c src/echod/intake.h \
+	src/echod/intake_bind.c src/echod/intake_state.h \
+	src/echod/intake_own.c \
 	src/echod/listener.c src/echod/listener.h \
 	src/echod/log.c src/echod/log.h \
 	src/echod/log_entry.h \
 	src/echod/log_ring.c src/echod/log_ring.h \
+	src/echod/lot.c src/echod/lot.h \
 	src/echod/offload.c src/echod/offload.h \
 	src/echod/options.c src/echod/options.h \
 	src/echod/packet_info.c src/echod/packet_info.h \
+	src/echod/parking.c src/echod/parking.h \
+	src/echod/parking_adopt.c \
+	src/echod/position.c src/echod/position.h \
 	src/echod/privilege.c src/echod/privilege.h \
 	src/echod/reactor.c src/echod/reactor.h \
 	src/echod/report.c src/echod/report.h \
@@ -53,6 +60,7 @@ libechod_a_SOURCES = \
 	src/echod/spin.h \
 	src/echod/stats.c src/echod/stats.h \
 	src/echod/stream.c src/echod/stream.h \
+	src/echod/succession.c src/echod/succession.h \
 	src/echod/watchdog.c src/echod/watchdog.h \
 	src/echod/worker.c src/echod/worker.h
 

@@ -5,112 +5,22 @@
  * does not take is copied into a buffer of the connection's own, which exists
  * for as long as something is held.
  *
- * When all such buffers together reach their limit, bytes are left with the
- * kernel instead: they are received with MSG_PEEK and consumed only as far as
- * they could be sent.  Then there is nothing to hold, for one more system call.
+ * When all such buffers together reach their limit, or if the connection is to
+ * outlive the process, bytes are left with the kernel instead: they are
+ * received with MSG_PEEK and consumed only as far as they could be sent.  Then
+ * there is nothing to hold, for one more system call.  Others than TCP do so
+ * always: only for TCP can a buffer of our own be given up with a reset; a Unix
+ * socket that is closed tells its peer of a loss only by what is left unread.
  */
 #include "config.h"
 
-#include "echod/connection.h"
-
-#include "echod/connection_journal.h"
-#include "echod/held.h"
-#include "echod/socket.h"
-#include "echod/stream.h"
+#include "echod/connection_state.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#define ARMED (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLOUT)
 
 /* While one of these is remembered, a short read proves nothing. */
 #define MORE_TO_COME (EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP)
-
-enum connection_state {
-	CONNECTION_ECHOING,
-	CONNECTION_HOLDING,
-	CONNECTION_FINISHING,
-};
-
-struct connection {
-	struct event_source source;
-	struct idle_entry idle;	 /* in the worker's connections */
-	struct held_bytes *held; /* HOLDING; NULL if left with the kernel */
-	struct stream stream;
-	uint8_t state;
-	bool draining, logged, sole;
-};
-
-static struct connection *connection_of(struct idle_entry *entry)
-{
-	return container_of(entry, struct connection, idle);
-}
-
-/* Follows the connection in memory if connections are logged. */
-static struct connection_journal *journal_of(struct connection *connection)
-{
-	return (struct connection_journal *)(void *)(connection + 1);
-}
-
-static void connection_drop_held(struct connection *connection)
-{
-	if (!connection->held)
-		return;
-	worker_of(&connection->source)->held -= connection->held->length;
-	free(connection->held);
-	connection->held = NULL;
-}
-
-static void connection_close(struct connection *connection, const char *reason)
-{
-	struct worker *worker = worker_of(&connection->source);
-
-	if (connection->logged)
-		connection_journal_write(journal_of(connection),
-					 worker->reactor.now, reason);
-	connection_drop_held(connection);
-	idle_queue_remove(&connection->idle);
-	if (connection->sole)
-		event_source_forget(&connection->source);
-	else
-		event_source_remove(&connection->source);
-	close(connection->source.fd);
-	free(connection);
-	STATS_COUNT(worker->stats, connections_closed, 1);
-	worker_release_connection(worker);
-}
-
-/* For a connection that is broken, or that echod ends with bytes left over. */
-static void connection_reset(struct connection *connection, const char *reason)
-{
-	socket_reset_on_close(connection->source.fd);
-	connection_close(connection, reason);
-}
-
-/* With a FIN, unless something is outstanding that a FIN would deny. */
-static void connection_end(struct connection *connection, const char *reason)
-{
-	if (connection->state != CONNECTION_HOLDING &&
-	    socket_unread(connection->source.fd) == 0) {
-		connection_close(connection, reason);
-		return;
-	}
-	STATS_COUNT(worker_of(&connection->source)->stats, connections_reset,
-		    1);
-	connection_reset(connection, reason);
-}
-
-/* A call failed: the peer or the network ended it, or we cannot go on. */
-static void connection_fail(struct connection *connection, int error)
-{
-	struct worker *worker = worker_of(&connection->source);
-
-	if (!connection_journal_is_theirs(error))
-		STATS_COUNT(worker->stats, connections_reset, 1);
-	connection_reset(connection, connection_journal_reason(error));
-}
 
 static void connection_count(struct connection *connection, size_t received,
 			     size_t sent)
@@ -143,7 +53,7 @@ static void connection_hold(struct connection *connection,
 			return;
 		}
 		worker->held += length;
-	} else if (connection->stream.tcp) {
+	} else if (!connection->peeks) {
 		STATS_COUNT(worker->stats, buffer_limited, 1);
 	}
 	connection->state = CONNECTION_HOLDING;
@@ -197,15 +107,6 @@ static void connection_finish(struct connection *connection)
 	connection_settle(&connection->idle);
 }
 
-void connection_settle(struct idle_entry *entry)
-{
-	struct connection *connection = connection_of(entry);
-
-	if (connection->state == CONNECTION_FINISHING &&
-	    socket_unacknowledged(connection->source.fd) == 0)
-		connection_end(connection, "stopping");
-}
-
 /* Nothing can be received, `error` tells why. */
 static void connection_on_nothing(struct connection *connection, int error)
 {
@@ -256,13 +157,9 @@ static void connection_reply(struct connection *connection, size_t received,
 		event_source_consume(&connection->source, EPOLLIN);
 }
 
-/*
- * Only for TCP can a buffer of our own be given up with a reset; a Unix socket
- * that is closed tells its peer of a loss only by what is left unread.
- */
 static bool connection_must_peek(const struct connection *connection)
 {
-	return !connection->stream.tcp ||
+	return connection->peeks ||
 	       !worker_may_hold(worker_of(&connection->source));
 }
 
@@ -297,7 +194,7 @@ static void connection_on_finishing(struct connection *connection)
 		connection_settle(&connection->idle);
 }
 
-static void connection_on_ready(struct event_source *source)
+void connection_on_ready(struct event_source *source)
 {
 	struct connection *connection =
 		container_of(source, struct connection, source);
@@ -313,83 +210,4 @@ static void connection_on_ready(struct event_source *source)
 		connection_on_finishing(connection);
 		break;
 	}
-}
-
-static struct connection *connection_new(struct worker *worker, int fd,
-					 const struct connection_origin *origin,
-					 const struct address *peer)
-{
-	bool logged = worker->policy->log_connections && peer;
-	struct connection *connection =
-		malloc(sizeof(*connection) +
-		       (logged ? sizeof(struct connection_journal) : 0));
-
-	if (!connection)
-		return NULL;
-	event_source_init(&connection->source, fd, connection_on_ready);
-	connection->held = NULL;
-	connection->state = CONNECTION_ECHOING;
-	connection->stream =
-		(struct stream){ fd, origin->tcp, origin->records };
-	connection->draining = false;
-	connection->sole = origin->sole;
-	connection->logged = logged;
-	if (logged)
-		*journal_of(connection) = (struct connection_journal){
-			.listener = origin->name,
-			.opened = worker->reactor.now,
-			.peer = *peer,
-		};
-	return connection;
-}
-
-int connection_open(struct worker *worker, int fd,
-		    const struct connection_origin *origin,
-		    const struct address *peer)
-{
-	struct connection *connection =
-		connection_new(worker, fd, origin, peer);
-	int error = connection
-			    ? reactor_add(&worker->reactor, &connection->source,
-					  ARMED, EPOLLIN)
-			    : -ENOMEM;
-
-	if (error < 0) {
-		free(connection);
-		close(fd);
-		worker_cancel_connection(worker);
-		return error;
-	}
-	idle_queue_add(&worker->connections, &connection->idle);
-	STATS_COUNT(worker->stats, connections_accepted, 1);
-	return 0;
-}
-
-void connection_on_idle(struct idle_entry *entry)
-{
-	struct connection *connection = connection_of(entry);
-	struct worker *worker = worker_of(&connection->source);
-
-	/* It is not idle but late: it came in time, and we were not run. */
-	if (connection->state == CONNECTION_ECHOING &&
-	    socket_unread(connection->source.fd) > 0) {
-		idle_queue_touch(&worker->connections, entry);
-		return;
-	}
-	STATS_COUNT(worker->stats, connections_idled, 1);
-	connection_end(connection, "idle");
-}
-
-void connection_drain(struct idle_entry *entry)
-{
-	struct connection *connection = connection_of(entry);
-
-	connection->draining = true;
-	/* There may be no edge: look for what has been received. */
-	event_source_raise(&connection->source, EPOLLIN);
-}
-
-void connection_abort(struct idle_entry *entry)
-{
-	connection_end(connection_of(entry), "stopping");
 }

@@ -15,6 +15,10 @@
  * the peer, and at EOF everything is with the kernel.  A connection is closed
  * with a FIN only when nothing is left unread or unsent, else with a reset: a
  * clean FIN means that nothing was lost.
+ *
+ * While connections are preserved, they may be parked: a duplicate of the
+ * descriptor lies in the worker's lot, for the next instance.  Then no byte is
+ * ever owned by user space alone.
  */
 #ifndef ECHOD_CONNECTION_H
 #define ECHOD_CONNECTION_H
@@ -31,11 +35,12 @@
  * `name` says for the log where it came from; it must outlive the connection.
  * `peer` may be NULL if connections are not logged.  `tcp` tells whether a
  * short read proves an empty receive queue, `records` that it is a seqpacket,
- * `sole` that nobody else can have a duplicate of the descriptor.
+ * `sole` that nobody else can have a duplicate of the descriptor, and that the
+ * connection may be parked, `adopted` that an earlier instance has counted it.
  */
 struct connection_origin {
 	const char *name;
-	bool tcp, records, sole;
+	bool tcp, records, sole, adopted;
 };
 int connection_open(struct worker *worker, int fd,
 		    const struct connection_origin *origin,
@@ -52,5 +57,19 @@ void connection_settle(struct idle_entry *entry);
 
 /* End it now: with a reset if anything is unread or unsent. */
 void connection_abort(struct idle_entry *entry);
+
+/*
+ * For parking.  A place is what links a connection to its worker's `young` or
+ * `late`, and then to its lot.
+ */
+struct worker *connection_worker(struct list_node *place);
+int connection_descriptor(struct list_node *place);
+void connection_on_parked(struct list_node *place);
+
+/* Echo what can be echoed at once, within bounds. */
+void connection_answer(struct idle_entry *entry);
+
+/* Leave it to the next instance, if it is parked. */
+void connection_hand_over(struct idle_entry *entry);
 
 #endif

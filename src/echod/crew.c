@@ -80,6 +80,8 @@ void crew_set_policy(struct crew *crew, const struct options *options,
 	crew->policy.hold_limit = options->buffer_limit / count;
 	crew->policy.max_connections =
 		choose_max_connections(options->max_connections, possible);
+	crew->policy.preserve_after = options->preserve_after;
+	crew->policy.preserve = false;
 	crew->policy.log_connections = options->log_connections;
 	crew->policy.udp_offload = options->udp_offload;
 	atomic_init(&crew->policy.connections, 0);

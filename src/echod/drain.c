@@ -6,6 +6,7 @@
 #include "echod/connection.h"
 #include "echod/datagram.h"
 #include "echod/listener.h"
+#include "echod/parking.h"
 
 /*
  * That a peer's kernel has acknowledged everything is no event of epoll(7): it
@@ -97,6 +98,46 @@ static void drain_begin(struct worker *worker)
 			    worker->reactor.now);
 }
 
+static size_t count_connections(const struct worker *worker)
+{
+	const struct list_node *link;
+	size_t count = 0;
+
+	list_for_each (link, &worker->connections.entries)
+		count++;
+	return count;
+}
+
+/* What could be answered at once has been. */
+static void hand_over_end(struct reactor_timer *timer)
+{
+	struct worker *worker = container_of(timer, struct worker, drain);
+
+	parking_hand_over(worker);
+	STATS_COUNT(worker->stats, connections_unparked,
+		    count_connections(worker));
+	for_each_connection(worker, connection_drain);
+	timer->on_expiry = drain_on_tick;
+	reactor_timer_start(&worker->reactor, timer, worker->reactor.now);
+}
+
+/*
+ * What waits in listeners and in the receive queues of datagrams waits there
+ * for the next instance.
+ */
+static void hand_over_begin(struct worker *worker)
+{
+	worker->drain_deadline =
+		usec_add(worker->reactor.now, worker->policy->drain_timeout);
+	for_each_listener(worker, listener_close);
+	for_each_datagram(worker, datagram_pause);
+	for_each_connection(worker, connection_answer);
+	worker->drain.on_expiry = hand_over_end;
+	/* After the next round, in which connections look at their queues. */
+	reactor_timer_start(&worker->reactor, &worker->drain,
+			    worker->reactor.now);
+}
+
 void drain_on_request(struct worker *worker, unsigned requests)
 {
 	if (requests & WORKER_ABORT) {
@@ -113,4 +154,6 @@ void drain_on_request(struct worker *worker, unsigned requests)
 	}
 	if (requests & WORKER_DRAIN)
 		drain_begin(worker);
+	else if (requests & WORKER_HAND_OVER)
+		hand_over_begin(worker);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "echod/intake.h"
+#include "echod/intake_state.h"
 
 #include "echod/log.h"
 
@@ -49,10 +49,8 @@ static int intake_next_worker(struct intake *intake,
 	return intake->next_worker++ % intake->workers;
 }
 
-/* Consumes fd, unless it fails: 0 or -ENOMEM. */
-static int intake_add(struct intake *intake, int fd,
-		      const struct socket_identity *identity, bool passed,
-		      int worker)
+int intake_add(struct intake *intake, int fd,
+	       const struct socket_identity *identity, bool passed, int worker)
 {
 	struct intake_socket *socket = reallocarray(
 		intake->sockets, intake->count + 1, sizeof(*intake->sockets));
@@ -65,6 +63,7 @@ static int intake_add(struct intake *intake, int fd,
 		.fd = fd,
 		.worker = worker,
 		.passed = passed,
+		.own = -1,
 		.overflows = socket_overflows(fd),
 		.identity = *identity,
 	};
@@ -96,10 +95,17 @@ static int intake_take(struct intake *intake,
 	return error;
 }
 
+/* Is it something that an earlier instance has left to us? */
+static bool is_kept(const char *name)
+{
+	return service_name_number(name, SERVICE_LOT) >= 0 ||
+	       service_name_number(name, SERVICE_OWN) >= 0 ||
+	       strcmp(name, SERVICE_RECORD) == 0;
+}
+
 static int intake_take_all(struct intake *intake)
 {
-	struct service_socket *passed;
-	int count = service_take_sockets(&passed), error = 0;
+	int count = service_take_sockets(&intake->kept), error = 0;
 
 	if (count < 0) {
 		log_message(LOG_ERR, MESSAGE_FAILED,
@@ -108,120 +114,17 @@ static int intake_take_all(struct intake *intake)
 			    strerrordesc_np(-count));
 		return count;
 	}
-	for (int i = 0; i < count; i++) {
+	intake->kept_count = (size_t)count;
+	for (size_t i = 0; i < intake->kept_count && error == 0; i++) {
+		struct service_socket *passed = &intake->kept[i];
+
+		if (is_kept(passed->name))
+			continue;
+		error = intake_take(intake, passed);
 		if (error == 0)
-			error = intake_take(intake, &passed[i]);
-		if (error < 0)
-			close(passed[i].fd);
-	}
-	service_free_sockets(passed, count);
-	return error;
-}
-
-static const char *remedy_for(int error, const struct endpoint *endpoint)
-{
-	switch (error) {
-	case EADDRINUSE:
-		return "see who has it with ss -lntup, or choose another";
-	case EACCES:
-	case EPERM:
-		return endpoint->address.any.sa_family == AF_UNIX
-			       ? "choose a directory that you can write to"
-			       : "ports below 1024 need CAP_NET_BIND_SERVICE: "
-				 "use systemctl start echod.socket, or a "
-				 "higher "
-				 "port";
-	case ENOENT:
-	case ENOTDIR:
-		return "create the directory first";
-	case EADDRNOTAVAIL:
-		return "see the addresses of this host with ip address";
-	case EAFNOSUPPORT:
-	case EPROTONOSUPPORT:
-	case ESOCKTNOSUPPORT:
-		return "this kernel does not support it, or does not allow it "
-		       "here";
-	default:
-		return "see echod(8)";
-	}
-}
-
-static void log_bind_failure(const struct endpoint *endpoint, int error)
-{
-	char text[ADDRESS_TEXT_MAX];
-
-	endpoint_format(endpoint, text);
-	log_message(LOG_ERR, MESSAGE_FAILED, "cannot listen on %s: %s (%s)",
-		    text, strerrordesc_np(error), remedy_for(error, endpoint));
-}
-
-/* Can every worker have a socket of its own for this address? */
-static bool endpoint_is_shareable(const struct endpoint *endpoint)
-{
-	int family = endpoint->address.any.sa_family;
-
-	return family == AF_INET || family == AF_INET6;
-}
-
-static int intake_bind_one(struct intake *intake,
-			   const struct endpoint *endpoint, bool shared,
-			   int worker)
-{
-	struct socket_identity identity;
-	const char *reason;
-	int fd = socket_open(endpoint, shared);
-	int error;
-
-	if (fd < 0)
-		return fd;
-	error = socket_identify(fd, &identity, &reason);
-	if (error == 0 && worker == INTAKE_EVERY_WORKER &&
-	    identity.kind == SOCKET_DATAGRAM)
-		worker = INTAKE_ONE_WORKER;
-	if (error == 0)
-		error = intake_add(intake, fd, &identity, false, worker);
-	if (error < 0) {
-		close(fd);
-		socket_unlink(&endpoint->address);
+			passed->fd = -1;
 	}
 	return error;
-}
-
-/*
- * SO_REUSEPORT would also let two echods of one user share a port unnoticed:
- * that the address is free is found out without it.
- */
-static int endpoint_probe(struct endpoint *endpoint)
-{
-	struct socket_identity identity;
-	const char *reason;
-	int fd = socket_open(endpoint, false);
-	int error;
-
-	if (fd < 0)
-		return fd;
-	error = socket_identify(fd, &identity, &reason);
-	if (error == 0)
-		address_set_port(&endpoint->address,
-				 (uint16_t)address_port(&identity.local));
-	close(fd);
-	return error;
-}
-
-static int intake_bind_each(struct intake *intake, struct endpoint *endpoint)
-{
-	int error = endpoint_probe(endpoint);
-
-	for (int i = 0; i < intake->workers && error == 0; i++)
-		error = intake_bind_one(intake, endpoint, true, i);
-	return error;
-}
-
-static int intake_bind(struct intake *intake, struct endpoint *endpoint)
-{
-	if (intake->workers > 1 && endpoint_is_shareable(endpoint))
-		return intake_bind_each(intake, endpoint);
-	return intake_bind_one(intake, endpoint, false, INTAKE_EVERY_WORKER);
 }
 
 static bool family_is_missing(int error)
@@ -236,7 +139,7 @@ static void intake_close_from(struct intake *intake, size_t first)
 			&intake->sockets[--intake->count];
 
 		close(socket->fd);
-		if (!socket->passed)
+		if (!socket->passed && !intake->handed_over)
 			socket_unlink(&socket->identity.local);
 	}
 }
@@ -264,8 +167,10 @@ static int intake_bind_group(struct intake *intake,
 
 		if (intake->count > first)
 			endpoint_follow(&endpoint, &intake->sockets[first]);
-		error = intake_bind(intake, &endpoint);
+		error = intake_take_own(intake, &endpoint);
 		if (error == 0)
+			error = intake_bind(intake, &endpoint);
+		if (error >= 0)
 			continue;
 		*failed = endpoint;
 		/* A host without IPv6 has no `*` of that kind to offer. */
@@ -293,7 +198,7 @@ static int intake_listen(struct intake *intake,
 		if (error != -EADDRINUSE || !any_port)
 			break;
 	}
-	log_bind_failure(&failed, -error);
+	intake_log_failure(&failed, -error);
 	return error;
 }
 
@@ -318,6 +223,8 @@ int intake_open(struct intake *intake, const struct options *options,
 		error = intake_listen(intake, &options->listen[i]);
 	if (error == 0 && intake->count == 0)
 		error = intake_listen_default(intake);
+	if (error == 0)
+		intake_give_up_own(intake);
 	if (error < 0)
 		intake_close(intake);
 	return error;
@@ -387,4 +294,11 @@ void intake_close(struct intake *intake)
 	intake_close_from(intake, 0);
 	free(intake->sockets);
 	intake->sockets = NULL;
+	for (size_t i = 0; i < intake->kept_count; i++) {
+		if (intake->kept[i].fd >= 0)
+			close(intake->kept[i].fd);
+	}
+	service_free_sockets(intake->kept, (int)intake->kept_count);
+	intake->kept = NULL;
+	intake->kept_count = 0;
 }

@@ -5,7 +5,9 @@
  *
  * A passed stream listener, and any that cannot be opened once per worker, is
  * served by all workers; a datagram socket and a connection by one.  A TCP or
- * UDP address of our own is opened once per worker (SO_REUSEPORT).
+ * UDP address of our own is opened once per worker (SO_REUSEPORT).  The sockets
+ * of our own can be left to the next instance, which finds them by their
+ * address.
  */
 #ifndef ECHOD_INTAKE_H
 #define ECHOD_INTAKE_H
@@ -18,12 +20,12 @@
 #include <stddef.h>
 
 #define INTAKE_EVERY_WORKER (-1)
-#define INTAKE_ONE_WORKER   (-2) /* asks for the one whose turn it is */
 
 struct intake_socket {
 	int fd;	    /* owned */
 	int worker; /* index, or INTAKE_EVERY_WORKER */
 	bool passed;
+	int own; /* the number under which the manager keeps it; -1: none */
 	uint32_t overflows; /* datagrams dropped before, as last counted */
 	struct socket_identity identity;
 	char label[ADDRESS_TEXT_MAX]; /* "tcp:[::]:7" */
@@ -33,11 +35,20 @@ struct intake {
 	struct intake_socket *sockets;
 	size_t count;
 	int workers, next_worker;
+	bool handed_over; /* files of Unix sockets stay */
+
+	/* What an earlier instance left; fd is -1 where somebody took it. */
+	struct service_socket *kept;
+	size_t kept_count;
 };
 
 /* Open everything, or nothing: 0, or -errno with the failure logged. */
 int intake_open(struct intake *intake, const struct options *options,
 		int workers) MUST_CHECK;
+
+/* Let the manager keep our own sockets, or no more. */
+void intake_store_own(struct intake *intake);
+void intake_unstore_own(struct intake *intake);
 
 /* One log entry per address. */
 void intake_announce(const struct intake *intake);

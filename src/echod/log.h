@@ -21,6 +21,7 @@
  * explanations are in systemd/echod.catalog.
  */
 #define MESSAGE_LISTENING	    "ec3df2743e8f4dab8b650e12b8627fbc"
+#define MESSAGE_ADOPTED		    "a6262ae6977645f8982b7b94b1a64efb"
 #define MESSAGE_READY		    "56ffb5f1a2cc436484e42fe976763c3c"
 #define MESSAGE_CONNECTION_CLOSED   "d6d79b9a60944796856b53565b1d47d6"
 #define MESSAGE_TROUBLE		    "ec4abf5e93a846f38294a8eb1c26ec2c"

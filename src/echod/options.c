@@ -167,6 +167,32 @@ static int parse_udp_offload(void *context, const char *text,
 	return options->udp_offload || strcmp(text, "no") == 0 ? 0 : -EINVAL;
 }
 
+static int parse_preserve(void *context, const char *text, const char **reason)
+{
+	static const char *const words[] = {
+		[PRESERVE_AUTO] = "auto",
+		[PRESERVE_YES] = "yes",
+		[PRESERVE_NO] = "no",
+	};
+	struct options *options = context;
+
+	*reason = "is neither 'auto', 'yes' nor 'no'";
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(text, words[i]) == 0) {
+			options->preserve = (enum preserve)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int parse_preserve_after(void *context, const char *text,
+				const char **reason)
+{
+	struct options *options = context;
+	return parse_duration(text, &options->preserve_after, reason);
+}
+
 static const struct option_description descriptions[] = {
 	{ 'l', "listen", "ADDRESS", NULL,
 	  "serve this address, may be repeated; without it, and without "
@@ -190,6 +216,13 @@ static const struct option_description descriptions[] = {
 	{ 0, "exit-idle-time", "DURATION", "infinity",
 	  "exit when there was nothing to do for this long, at least 5s",
 	  parse_exit_idle_time },
+	{ 0, "preserve", "auto|yes|no", "auto",
+	  "leave streams to the next instance, even when killed; auto: if the "
+	  "service manager keeps descriptors",
+	  parse_preserve },
+	{ 0, "preserve-after", "DURATION", "1s",
+	  "keep a stream from being lost when it is this old",
+	  parse_preserve_after },
 	{ 0, "busy-poll", "DURATION", "0",
 	  "spin for this long before blocking, while that is of use",
 	  parse_busy_poll },

@@ -21,6 +21,12 @@ struct listen_group {
 	struct endpoint endpoints[ENDPOINTS_MAX];
 };
 
+enum preserve {
+	PRESERVE_AUTO, /* if the service manager keeps descriptors */
+	PRESERVE_YES,
+	PRESERVE_NO,
+};
+
 /* Constant once parsed. */
 struct options {
 	struct listen_group *listen;
@@ -31,10 +37,12 @@ struct options {
 	uint64_t idle_timeout; /* µs, as all durations; USEC_INFINITY: off */
 	uint64_t drain_timeout;
 	uint64_t exit_idle_time;
+	uint64_t preserve_after;
 	uint64_t busy_poll;    /* 0: off */
 	uint64_t buffer_limit; /* bytes */
 	const char *user;      /* NULL: stay who we are */
 	int log_level;
+	enum preserve preserve;
 	bool log_connections;
 	bool udp_offload;
 };

@@ -18,6 +18,7 @@
 #include "echod/privilege.h"
 #include "echod/report.h"
 #include "echod/service.h"
+#include "echod/succession.h"
 #include "echod/watchdog.h"
 
 #include <errno.h>
@@ -48,6 +49,8 @@ struct server {
 	enum server_state state;
 	struct intake intake;
 	struct crew crew;
+	struct succession succession;
+	bool handing_over;
 
 	struct reactor reactor;
 	struct event_source signals, answers;
@@ -95,15 +98,17 @@ static void server_stop(struct server *server, unsigned how)
 
 	if (server->state != SERVER_STOPPING) {
 		log_message(LOG_INFO, MESSAGE_STOPPING,
-			    "stopping: %u connection%s to end", left,
-			    PLURAL(left));
+			    "stopping: %u connection%s to %s", left,
+			    PLURAL(left),
+			    how == WORKER_HAND_OVER ? "hand over" : "end");
 		service_notify_stopping();
 	}
 	server->state = SERVER_STOPPING;
 	server->stop_deadline =
 		usec_add(server->reactor.now, server->options->drain_timeout);
-	if (how == WORKER_DRAIN)
+	if (how != WORKER_ABORT)
 		server_extend_stop(server);
+	server->handing_over = how == WORKER_HAND_OVER;
 	crew_post(&server->crew, how);
 }
 
@@ -111,6 +116,15 @@ static void server_on_terminate(struct server *server)
 {
 	server_stop(server, server->state == SERVER_STOPPING ? WORKER_ABORT
 							     : WORKER_DRAIN);
+}
+
+/* Leave connections to the next instance, if there is to be one. */
+static void server_on_user2(struct server *server)
+{
+	if (server->state != SERVER_STOPPING)
+		server_stop(server, server->succession.preserve
+					    ? WORKER_HAND_OVER
+					    : WORKER_DRAIN);
 }
 
 /* There is nothing to read anew: say so in the protocol of reloading. */
@@ -136,10 +150,9 @@ static const struct {
 	int number;
 	void (*handle)(struct server *server);
 } signal_table[] = {
-	{ SIGTERM, server_on_terminate },
-	{ SIGINT, server_on_terminate },
-	{ SIGHUP, server_on_hangup },
-	{ SIGUSR1, server_on_user1 },
+	{ SIGTERM, server_on_terminate }, { SIGINT, server_on_terminate },
+	{ SIGHUP, server_on_hangup },	  { SIGUSR1, server_on_user1 },
+	{ SIGUSR2, server_on_user2 },
 };
 
 static void server_on_signals(struct event_source *source)
@@ -256,6 +269,8 @@ static int server_start_crew(struct server *server, size_t workers)
 				  server_on_worker_answer, server);
 	if (error == 0) {
 		intake_announce(&server->intake);
+		succession_begin(&server->succession, &server->crew,
+				 &server->intake, server->options);
 		error = crew_start(&server->crew);
 	}
 	if (error < 0)
@@ -323,9 +338,11 @@ static int server_start(struct server *server, const sigset_t *signals)
 		return error;
 	server_start_timers(server);
 	log_message(LOG_INFO, MESSAGE_READY,
-		    "ready: %zu worker%s, %zu socket%s", workers,
+		    "ready: %zu worker%s, %zu socket%s%s", workers,
 		    PLURAL(workers), server->intake.count,
-		    PLURAL(server->intake.count));
+		    PLURAL(server->intake.count),
+		    server->succession.preserve ? ", connections are preserved"
+						: "");
 	service_notify_ready(server->report.status);
 	return 0;
 }
@@ -333,6 +350,7 @@ static int server_start(struct server *server, const sigset_t *signals)
 static void server_deinit(struct server *server)
 {
 	crew_deinit(&server->crew);
+	succession_end(&server->succession, server->handing_over);
 	free(server->stats);
 	intake_close(&server->intake);
 	event_source_remove(&server->answers);

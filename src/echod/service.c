@@ -5,9 +5,20 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
+#include <unistd.h>
+
+/* How long a manager may be busy before it counts as one without a store. */
+#define STORE_ANSWER_USEC (5 * USEC_PER_SEC)
+
+#define STORE_PROBE "echod-probe"
 
 int service_take_sockets(struct service_socket **sockets)
 {
@@ -74,6 +85,68 @@ void service_extend_timeout(uint64_t usec)
 void service_notify_watchdog(void)
 {
 	(void)sd_notify(0, "WATCHDOG=1");
+}
+
+/*
+ * FDPOLL=0, or what hangs up would be taken out of the store: since systemd
+ * 246; older ones ignore it.
+ */
+void service_store(const char *name, const int *fds, unsigned count)
+{
+	char message[128];
+
+	(void)snprintf(message, sizeof(message),
+		       "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
+	(void)sd_pid_notify_with_fds(0, 0, message, fds, count);
+}
+
+void service_unstore(const char *name)
+{
+	(void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}
+
+/* Our end of the pair hangs up when nobody has the other any more. */
+static bool store_keeps(const int pair[2])
+{
+	struct pollfd ours = { .fd = pair[0] };
+
+	service_store(STORE_PROBE, &pair[1], 1);
+	close(pair[1]);
+	/* Messages are dealt with in order: what was sent before is kept, too.
+	 */
+	if (sd_notify_barrier(0, STORE_ANSWER_USEC) <= 0)
+		return false;
+	return poll(&ours, 1, 0) == 0;
+}
+
+bool service_has_store(void)
+{
+	bool kept;
+	int pair[2];
+
+	if (!getenv("NOTIFY_SOCKET") ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return false;
+	kept = store_keeps(pair);
+	service_unstore(STORE_PROBE);
+	close(pair[0]);
+	return kept;
+}
+
+int service_name_number(const char *name, const char *prefix)
+{
+	size_t length = strlen(prefix);
+	unsigned long number;
+	char *end;
+
+	if (strncmp(name, prefix, length) != 0 || name[length] < '0' ||
+	    name[length] > '9')
+		return -EINVAL;
+	errno = 0;
+	number = strtoul(name + length, &end, 10);
+	if (*end != '\0' || errno != 0 || number > INT_MAX)
+		return -EINVAL;
+	return (int)number;
 }
 
 uint64_t service_watchdog_usec(void)

@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The service manager: the sockets that it passes (sd_listen_fds(3)) and what
- * it is told (sd_notify(3)).  Without a manager all of it does nothing.
+ * The service manager: the sockets that it passes (sd_listen_fds(3)), what it
+ * is told (sd_notify(3)), and the descriptors that it keeps for the next
+ * instance (its descriptor store, sd_pid_notify_with_fds(3)), which it passes
+ * after the sockets.  Without a manager all of it does nothing.
  */
 #ifndef ECHOD_SERVICE_H
 #define ECHOD_SERVICE_H
 
 #include "common/macros.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct service_socket {
-	int fd;	    /* owned by the caller from then on */
-	char *name; /* FileDescriptorName= */
+	int fd;	    /* owned by the caller from then on; -1: taken */
+	char *name; /* FileDescriptorName=, or what it was stored under */
 };
+
+/* What echod stores; the first two are followed by a number. */
+#define SERVICE_LOT    "echod-lot-" /* both ends of a parking lot */
+#define SERVICE_OWN    "echod-own-" /* a socket that echod bound itself */
+#define SERVICE_RECORD "echod-record"
 
 /*
  * Take over the passed descriptors, close-on-exec, in an array that
@@ -37,6 +45,23 @@ void service_extend_timeout(uint64_t usec);
 
 /* "I am alive." */
 void service_notify_watchdog(void);
+
+/*
+ * Give the manager duplicates to keep, all under one name, until they are
+ * unstored.  Whether it does is not told: see service_has_store().
+ */
+void service_store(const char *name, const int *fds, unsigned count);
+void service_unstore(const char *name);
+
+/*
+ * Does the manager keep descriptors, and all of those that it was given so far?
+ * It is given one more to find out, which makes it answer: FDSTORE= of the
+ * environment is as new as systemd 254, and says nothing of what is full.
+ */
+bool service_has_store(void);
+
+/* The number after `prefix`, or -EINVAL if that is not the kind of name. */
+int service_name_number(const char *name, const char *prefix) MUST_CHECK;
 
 /* WatchdogSec= in µs, or 0 if it is off. */
 uint64_t service_watchdog_usec(void);

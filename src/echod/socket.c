@@ -225,6 +225,35 @@ void socket_reset_on_close(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 }
 
+bool socket_is_unix_stream(int fd)
+{
+	return get_option(fd, SOL_SOCKET, SO_DOMAIN, -1) == AF_UNIX &&
+	       get_option(fd, SOL_SOCKET, SO_TYPE, -1) == SOCK_STREAM &&
+	       get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 1) == 0;
+}
+
+void socket_shut_down(int fd)
+{
+	(void)shutdown(fd, SHUT_RDWR);
+}
+
+void socket_disconnect(int fd)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	(void)connect(fd, &nobody, sizeof(nobody));
+}
+
+uint64_t socket_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0)
+		return 0;
+	return cookie;
+}
+
 unsigned int socket_unacknowledged(int fd)
 {
 	int count = 0;

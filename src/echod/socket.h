@@ -63,6 +63,9 @@ void socket_prepare_accepted(int fd, bool records);
  */
 void socket_set_busy_poll(int fd, uint64_t usec);
 
+/* Is it a connected Unix stream socket, such as an end of a pair? */
+bool socket_is_unix_stream(int fd);
+
 /* "tcp", "udp", "unix-seqpacket", "vsock", ... for logs. */
 const char *socket_scheme(const struct socket_identity *identity);
 
@@ -74,6 +77,17 @@ void socket_peer(int fd, struct address *peer);
 
 /* Make close() send a reset and discard what is unsent (SO_LINGER, 0 s). */
 void socket_reset_on_close(int fd);
+
+/*
+ * End a connection of which others have duplicates: with a FIN, or with a reset
+ * that discards what is unsent; both ways are closed.  close(2) would do
+ * nothing (epoll(7), tcp(7); connect(2) to AF_UNSPEC).
+ */
+void socket_shut_down(int fd);
+void socket_disconnect(int fd);
+
+/* What tells sockets apart, the same for all duplicates: 0 if unknown. */
+uint64_t socket_cookie(int fd);
 
 /* Bytes written that the peer's kernel has not acknowledged; 0 if unknown. */
 unsigned int socket_unacknowledged(int fd);

@@ -20,12 +20,16 @@
 #define COUNTERS(X)                                                            \
 	X(connections_accepted, false, "streams accepted or passed in")        \
 	X(connections_closed, false, "streams ended, for whatever reason")     \
+	X(connections_adopted, false, "streams taken over at a start")         \
 	X(connections_idled, false, "streams ended by --idle-timeout")         \
 	X(connections_reset, true,                                             \
 	  "streams reset by echod with bytes unread or unsent")                \
 	X(accept_limited, true, "pauses at --max-connections")                 \
 	X(accept_starved, true, "pauses for want of descriptors or memory")    \
 	X(accept_failed, false, "connections that failed before acceptance")   \
+	X(connections_unparked, true, "streams that could not be handed over") \
+	X(parking_starved, true,                                               \
+	  "waits to be parked for want of room in queues or of memory")        \
 	X(bytes_received, false, "bytes received on streams")                  \
 	X(bytes_sent, false, "bytes sent on streams")                          \
 	X(buffer_limited, true, "waits of slow readers at --buffer-limit")     \

@@ -78,6 +78,11 @@ int worker_init(struct worker *worker, struct worker_policy *policy,
 	list_init(&worker->listeners);
 	list_init(&worker->datagrams);
 	list_init(&worker->waiting);
+	list_init(&worker->late);
+	list_init(&worker->unparked);
+	list_init(&worker->parking.link);
+	lot_init(&worker->lot, NULL);
+	idle_queue_init(&worker->young, &worker->reactor, USEC_INFINITY, NULL);
 	reactor_timer_init(&worker->retry, worker_on_retry);
 	reactor_timer_init(&worker->drain, NULL);
 	idle_queue_init(&worker->connections, &worker->reactor,
@@ -99,6 +104,7 @@ void worker_deinit(struct worker *worker)
 		close(worker->wake_fd);
 		worker->wake_fd = -1;
 	}
+	lot_deinit(&worker->lot);
 	free(worker->scratch);
 	worker->scratch = NULL;
 	reactor_deinit(&worker->reactor);

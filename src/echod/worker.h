@@ -11,6 +11,7 @@
 
 #include "common/list.h"
 #include "echod/idle.h"
+#include "echod/lot.h"
 #include "echod/reactor.h"
 #include "echod/stats.h"
 
@@ -37,6 +38,8 @@ struct worker_policy {
 	uint64_t busy_poll;	/* µs; 0: off */
 	size_t hold_limit;	/* bytes that one worker may hold back */
 	uint32_t max_connections;
+	uint64_t preserve_after; /* µs; see parking.h */
+	bool preserve;
 	bool log_connections;
 	bool udp_offload;
 	const struct guard *guard;
@@ -49,8 +52,9 @@ enum worker_request {
 		1 << 0,	       /* only count the answer: the watchdog's probe */
 	WORKER_PAUSE = 1 << 1, /* accept and receive nothing new */
 	WORKER_RESUME = 1 << 2,
-	WORKER_DRAIN = 1 << 3, /* echo what was received, then finish */
-	WORKER_ABORT = 1 << 4, /* finish at once */
+	WORKER_DRAIN = 1 << 3,	   /* echo what was received, then finish */
+	WORKER_ABORT = 1 << 4,	   /* finish at once */
+	WORKER_HAND_OVER = 1 << 5, /* leave connections to the next instance */
 };
 
 struct worker;
@@ -73,6 +77,12 @@ struct worker {
 	size_t held;	  /* bytes held back for slow readers */
 
 	struct idle_queue connections; /* all of them */
+	struct idle_queue young;       /* not parked yet, by age */
+	struct list_node late;	       /* to be parked only at a hand-over */
+	struct list_node unparked;     /* to be parked, when there is room */
+	struct worker_waiter parking;  /* for that room */
+	bool parking_starved;
+	struct lot lot;
 	struct list_node listeners, datagrams;
 	struct list_node waiting; /* for capacity */
 	struct reactor_timer retry;

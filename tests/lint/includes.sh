@@ -23,23 +23,26 @@ echod/spin
 echod/reactor
 echod/idle
 echod/socket
+echod/position
 echod/packet_info
 echod/offload
 echod/service
 echod/report
 echod/privilege
 echod/guard
+echod/lot
 echod/worker
 echod/stream
 echod/held
 echod/connection
 echod/datagram
 echod/listener
-echod/drain
 echod/parking
+echod/drain
 echod/metrics
 echod/intake
 echod/crew
+echod/succession
 echod/watchdog
 echod/server
 echod/main
@@ -75,7 +78,7 @@ echoping/main
 sole_users='
 include.*systemd/sd-journal.h|echod/log.c
 include.*systemd/sd-daemon.h|echod/service.c
-include.*echod/options.h|echod/options.c echod/intake.h echod/intake.c echod/server.h echod/server.c echod/main.c
+include.*echod/options.h|echod/options.c echod/intake.h echod/intake.c echod/succession.h echod/server.h echod/server.c echod/main.c
 include.*common/unix_name.h|common/address.c common/address_parse.c common/unix_name.c
 [^_[:alnum:]]exit *(|echod/main.c echoping/main.c
 '

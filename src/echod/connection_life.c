@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a connection begins, and the ways in which it ends.  While it is parked,
+ * others have a duplicate of its descriptor, so that close(2) would end
+ * nothing: it is shut down first.
+ */
+#include "config.h"
+
+#include "echod/connection_state.h"
+
+#include "echod/socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ARMED (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLOUT)
+
+void connection_drop_held(struct connection *connection)
+{
+	if (!connection->held)
+		return;
+	worker_of(&connection->source)->held -= connection->held->length;
+	free(connection->held);
+	connection->held = NULL;
+}
+
+/* Give up the descriptor and the memory; what was counted stays counted. */
+static void connection_free(struct connection *connection, const char *reason)
+{
+	struct worker *worker = worker_of(&connection->source);
+
+	if (connection->logged)
+		connection_journal_write(journal_of(connection),
+					 worker->reactor.now, reason);
+	connection_drop_held(connection);
+	idle_queue_remove(&connection->idle);
+	if (connection->parkable)
+		idle_queue_remove(place_of(connection));
+	if (connection->sole && !connection->parked)
+		event_source_forget(&connection->source);
+	else
+		event_source_remove(&connection->source);
+	close(connection->source.fd);
+	free(connection);
+	worker_release_connection(worker);
+}
+
+void connection_close(struct connection *connection, const char *reason)
+{
+	struct worker *worker = worker_of(&connection->source);
+
+	if (connection->parked) {
+		lot_leave(&worker->lot, &place_of(connection)->link);
+		socket_shut_down(connection->source.fd);
+	}
+	STATS_COUNT(worker->stats, connections_closed, 1);
+	connection_free(connection, reason);
+}
+
+/* For a connection that is broken, or that echod ends with bytes left over. */
+static void connection_reset(struct connection *connection, const char *reason)
+{
+	if (connection->parked)
+		socket_disconnect(connection->source.fd);
+	else
+		socket_reset_on_close(connection->source.fd);
+	connection_close(connection, reason);
+}
+
+void connection_end(struct connection *connection, const char *reason)
+{
+	if (connection->state != CONNECTION_HOLDING &&
+	    socket_unread(connection->source.fd) == 0) {
+		connection_close(connection, reason);
+		return;
+	}
+	STATS_COUNT(worker_of(&connection->source)->stats, connections_reset,
+		    1);
+	connection_reset(connection, reason);
+}
+
+void connection_fail(struct connection *connection, int error)
+{
+	struct worker *worker = worker_of(&connection->source);
+
+	if (!connection_journal_is_theirs(error))
+		STATS_COUNT(worker->stats, connections_reset, 1);
+	connection_reset(connection, connection_journal_reason(error));
+}
+
+void connection_settle(struct idle_entry *entry)
+{
+	struct connection *connection = connection_of(entry);
+
+	if (connection->state == CONNECTION_FINISHING &&
+	    socket_unacknowledged(connection->source.fd) == 0)
+		connection_end(connection, "stopping");
+}
+
+static struct connection *connection_new(struct worker *worker, int fd,
+					 const struct connection_origin *origin,
+					 const struct address *peer)
+{
+	bool logged = worker->policy->log_connections && peer;
+	bool parkable = worker->policy->preserve && origin->sole;
+	struct connection *connection =
+		malloc(sizeof(*connection) +
+		       (parkable ? sizeof(struct idle_entry) : 0) +
+		       (logged ? sizeof(struct connection_journal) : 0));
+
+	if (!connection)
+		return NULL;
+	*connection = (struct connection){
+		.stream = { fd, origin->tcp, origin->records },
+		.state = CONNECTION_ECHOING,
+		.peeks = worker->policy->preserve || !origin->tcp,
+		.sole = origin->sole,
+		.parkable = parkable,
+		.logged = logged,
+	};
+	event_source_init(&connection->source, fd, connection_on_ready);
+	if (logged)
+		*journal_of(connection) = (struct connection_journal){
+			.listener = origin->name,
+			.opened = worker->reactor.now,
+			.peer = *peer,
+		};
+	return connection;
+}
+
+/*
+ * Only TCP has counters by which the next instance sees what was echoed, even
+ * if we die between sending and consuming.  Others can be parked only when we
+ * go in peace.
+ */
+static void connection_await_parking(struct connection *connection)
+{
+	struct worker *worker = worker_of(&connection->source);
+	struct idle_entry *place = place_of(connection);
+
+	if (connection->stream.tcp)
+		idle_queue_add(&worker->young, place);
+	else
+		list_append(&worker->late, &place->link);
+}
+
+int connection_open(struct worker *worker, int fd,
+		    const struct connection_origin *origin,
+		    const struct address *peer)
+{
+	struct connection *connection =
+		connection_new(worker, fd, origin, peer);
+	int error = connection
+			    ? reactor_add(&worker->reactor, &connection->source,
+					  ARMED, EPOLLIN)
+			    : -ENOMEM;
+
+	if (error < 0) {
+		free(connection);
+		close(fd);
+		worker_cancel_connection(worker);
+		return error;
+	}
+	idle_queue_add(&worker->connections, &connection->idle);
+	if (connection->parkable)
+		connection_await_parking(connection);
+	if (origin->adopted)
+		STATS_COUNT(worker->stats, connections_adopted, 1);
+	else
+		STATS_COUNT(worker->stats, connections_accepted, 1);
+	return 0;
+}
+
+void connection_on_idle(struct idle_entry *entry)
+{
+	struct connection *connection = connection_of(entry);
+	struct worker *worker = worker_of(&connection->source);
+
+	/* It is not idle but late: it came in time, and we were not run. */
+	if (connection->state == CONNECTION_ECHOING &&
+	    socket_unread(connection->source.fd) > 0) {
+		idle_queue_touch(&worker->connections, entry);
+		return;
+	}
+	STATS_COUNT(worker->stats, connections_idled, 1);
+	connection_end(connection, "idle");
+}
+
+void connection_drain(struct idle_entry *entry)
+{
+	struct connection *connection = connection_of(entry);
+
+	connection->draining = true;
+	connection_answer(entry);
+}
+
+void connection_abort(struct idle_entry *entry)
+{
+	connection_end(connection_of(entry), "stopping");
+}
+
+static struct connection *placed_at(struct list_node *place)
+{
+	void *entry = container_of(place, struct idle_entry, link);
+
+	return (struct connection *)entry - 1;
+}
+
+struct worker *connection_worker(struct list_node *place)
+{
+	return worker_of(&placed_at(place)->source);
+}
+
+int connection_descriptor(struct list_node *place)
+{
+	return placed_at(place)->source.fd;
+}
+
+void connection_on_parked(struct list_node *place)
+{
+	placed_at(place)->parked = true;
+}
+
+void connection_answer(struct idle_entry *entry)
+{
+	/* There may be no edge: look for what has been received. */
+	event_source_raise(&connection_of(entry)->source, EPOLLIN);
+}
+
+void connection_hand_over(struct idle_entry *entry)
+{
+	struct connection *connection = connection_of(entry);
+
+	if (connection->parked)
+		connection_free(connection, "handed over");
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A parking lot: duplicates of descriptors that outlive the process.
+ *
+ *                  entrance                    exit
+ *    send: tail ─►  ▐ message │ message │ message ▌  ─► receive: head
+ *
+ * The lot is a pair of connected Unix sockets.  What is parked lies in its
+ * queue as SCM_RIGHTS messages (unix(7)), which nobody receives while this
+ * process lives; the service manager has duplicates of both ends, so that the
+ * queue stays when the process is gone.  Two entries of the manager's store are
+ * enough for any number of descriptors.
+ *
+ * Who is parked is linked to its message.  The dead leave gaps, as a queue can
+ * only be received from its head.  Before they are too many, the lot is
+ * compacted by rotation: those of the first messages that live are sent once
+ * more, at the tail, and only then are these messages received, without room
+ * for descriptors, whereupon the kernel drops them.  Whoever dies in between
+ * leaves duplicates, never a gap.
+ */
+#ifndef ECHOD_LOT_H
+#define ECHOD_LOT_H
+
+#include "common/list.h"
+#include "common/macros.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* In one message; one more is EINVAL (SCM_MAX_FD, unix(7)). */
+#define LOT_BATCH 253
+
+/* The descriptor of someone who is parked, or is to be. */
+typedef int lot_descriptor(struct list_node *place);
+
+struct lot {
+	int entrance, exit;	   /* owned; -1: closed */
+	struct list_node messages; /* the oldest first */
+	size_t message_count, message_limit;
+	size_t parked, live; /* descriptors in the queue, and those in use */
+	lot_descriptor *descriptor_of;
+};
+
+void lot_init(struct lot *lot, lot_descriptor *descriptor_of);
+
+/* Make a new one: 0 or -errno (socketpair(2)). */
+int lot_open(struct lot *lot) MUST_CHECK;
+
+/*
+ * Take over the two ends of one that was stored, which are consumed.  What lies
+ * in it is nobody's yet: see lot_look().
+ */
+void lot_take(struct lot *lot, const int ends[2]);
+
+/* Close our ends; whoever is parked is so no more.  Idempotent. */
+void lot_deinit(struct lot *lot);
+
+/*
+ * Park up to LOT_BATCH of those in the list, which then leave it, in one
+ * message.  0, or -errno and nothing has changed: -ENOBUFS the lot is full,
+ * -ETOOMANYREFS this user has too many descriptors in flight (RLIMIT_NOFILE),
+ * -ENOMEM.
+ */
+int lot_park(struct lot *lot, struct list_node *places) MUST_CHECK;
+
+/* Those of the message that was parked last. */
+struct list_node *lot_newest(struct lot *lot);
+
+/* One who is parked dies. */
+void lot_leave(struct lot *lot, struct list_node *place);
+
+/* Make room if there is need; done as well whenever one leaves. */
+void lot_compact(struct lot *lot);
+
+/*
+ * The first message at an end of a stored lot, which stays there: the number of
+ * its descriptors, duplicates owned by the caller; *length are its bytes, 0 if
+ * there is none.  -errno from recvmsg(2).  `lost`: some did not fit into our
+ * table of descriptors.
+ */
+int lot_look(int end, int fds[LOT_BATCH], size_t *length,
+	     bool *lost) MUST_CHECK;
+
+/* Drop it. */
+void lot_discard(int end, size_t length);
+
+#endif

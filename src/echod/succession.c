@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "echod/succession.h"
+
+#include "echod/log.h"
+#include "echod/service.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/*
+ * Is there a store?  What came out of it proves it; else the manager is asked,
+ * before it is given everything.
+ */
+static bool store_exists(const struct intake *intake)
+{
+	for (size_t i = 0; i < intake->kept_count; i++) {
+		if (intake->kept[i].fd >= 0)
+			return true;
+	}
+	return service_has_store();
+}
+
+/* Make and store what there is to keep: false if it is not kept. */
+static bool succession_store(struct succession *succession, bool wanted)
+{
+	struct intake *intake = succession->intake;
+	struct crew *crew = succession->crew;
+	bool preserve = wanted && store_exists(intake);
+	int error = parking_begin(&succession->parking, crew->workers,
+				  crew->worker_count, intake->kept,
+				  intake->kept_count, preserve);
+
+	if (error < 0)
+		log_message(LOG_WARNING, NULL,
+			    "cannot make a place for connections to outlive "
+			    "this process: %s (raise the limit on descriptors)",
+			    strerrordesc_np(-error));
+	if (error < 0 || !preserve)
+		return false;
+	intake_store_own(intake);
+	/* Was there room for all of it? */
+	return service_has_store();
+}
+
+static void log_adopted(const struct parking *parking, uint64_t usec)
+{
+	struct log_entry entry;
+	unsigned found = parking->adopted + parking->reset + parking->lost;
+
+	if (found == 0)
+		return;
+	log_entry_init(&entry,
+		       found > parking->adopted ? LOG_WARNING : LOG_INFO,
+		       MESSAGE_ADOPTED);
+	log_entry_add(&entry, "ECHOD_ADOPTED", "%u", parking->adopted);
+	log_entry_add(&entry, "ECHOD_RESET", "%u", parking->reset);
+	log_entry_add(&entry, "ECHOD_LOST", "%u", parking->lost);
+	log_entry_add(&entry, "ECHOD_BYTES_SKIPPED", "%" PRIu64,
+		      parking->skipped);
+	log_entry_add(&entry, "ECHOD_DURATION_USEC", "%" PRIu64, usec);
+	log_entry_commit(&entry,
+			 "adopted %u connection%s in %.1f ms, skipped %" PRIu64
+			 " byte%s echoed already; reset %u, lost %u",
+			 parking->adopted, PLURAL(parking->adopted),
+			 (double)usec / USEC_PER_MSEC, parking->skipped,
+			 PLURAL(parking->skipped), parking->reset,
+			 parking->lost);
+}
+
+static void succession_adopt(struct succession *succession)
+{
+	uint64_t begun = reactor_clock();
+
+	parking_adopt(&succession->parking, false);
+	log_adopted(&succession->parking, reactor_clock() - begun);
+}
+
+void succession_begin(struct succession *succession, struct crew *crew,
+		      struct intake *intake, const struct options *options)
+{
+	*succession = (struct succession){
+		.crew = crew,
+		.intake = intake,
+	};
+	succession->preserve =
+		succession_store(succession, options->preserve != PRESERVE_NO);
+	crew->policy.preserve = succession->preserve;
+	succession_adopt(succession);
+	parking_settle(&succession->parking, succession->preserve);
+	if (!succession->preserve)
+		intake_unstore_own(intake);
+	if (!succession->preserve && options->preserve == PRESERVE_YES)
+		log_message(LOG_WARNING, NULL,
+			    "connections cannot outlive this process: there is "
+			    "no service manager that keeps descriptors (set "
+			    "FileDescriptorStoreMax=)");
+}
+
+void succession_end(struct succession *succession, bool handed_over)
+{
+	parking_end(&succession->parking, handed_over);
+	if (!succession->intake)
+		return;
+	succession->intake->handed_over = handed_over;
+	if (!handed_over)
+		intake_unstore_own(succession->intake);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From one instance to the next: what the service manager keeps of this one
+ * (connections, sockets of our own), and what it kept of the one before.
+ */
+#ifndef ECHOD_SUCCESSION_H
+#define ECHOD_SUCCESSION_H
+
+#include "echod/crew.h"
+#include "echod/intake.h"
+#include "echod/options.h"
+#include "echod/parking.h"
+
+#include <stdbool.h>
+
+struct succession {
+	struct crew *crew;
+	struct intake *intake;
+	struct parking parking;
+	bool preserve; /* from now on */
+};
+
+/*
+ * Take over what was kept, and let the manager keep what we have, if it does
+ * and we are to.  The crew has been made and does not run yet.  Whatever fails
+ * is logged, and then less is preserved.
+ */
+void succession_begin(struct succession *succession, struct crew *crew,
+		      struct intake *intake, const struct options *options);
+
+/*
+ * When no worker runs any more: nothing is kept, unless it was `handed_over`.
+ * Idempotent.
+ */
+void succession_end(struct succession *succession, bool handed_over);
+
+#endif
