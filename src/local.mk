@@ -52,6 +52,7 @@ libechod_a_SOURCES = \
 	src/echod/position.c src/echod/position.h \
 	src/echod/privilege.c src/echod/privilege.h \
 	src/echod/reactor.c src/echod/reactor.h \
+	src/echod/record.c src/echod/record.h \
 	src/echod/report.c src/echod/report.h \
 	src/echod/server.c src/echod/server.h \
 	src/echod/service.c src/echod/service.h \

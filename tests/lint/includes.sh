@@ -27,6 +27,7 @@ echod/position
 echod/packet_info
 echod/offload
 echod/service
+echod/record
 echod/report
 echod/privilege
 echod/guard

@@ -50,6 +50,9 @@ echod_unit_tests = \
 	tests/unit/check_packet_info \
 	tests/unit/check_privilege \
 	tests/unit/check_reactor \
+	tests/unit/check_record \
+	tests/unit/check_record_fault \
+	tests/unit/check_record_foreign \
 	tests/unit/check_report \
 	tests/unit/check_server \
 	tests/unit/check_server_failure \
@@ -251,6 +254,8 @@ tests_unit_check_ping_summary_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 tests_unit_check_privilege_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getpwnam \
 	-Wl,--wrap=initgroups -Wl,--wrap=setresgid -Wl,--wrap=setresuid
 tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
+tests_unit_check_record_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fallocate \
+	-Wl,--wrap=memfd_create -Wl,--wrap=mmap
 tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
 	-Wl,--wrap=service_notify_status
 tests_unit_check_report_text_load_LDFLAGS = $(AM_LDFLAGS) \

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "echod/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RECORD_MAGIC   "echodrec"
+#define RECORD_VERSION 1
+
+/* More than anyone has: a foreign record does not keep us for long. */
+#define THREADS_MAX 65536
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+/* Since Linux 6.3, where the administrator may ask for it; not in Debian 12. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+#define FAULT_WINDOW_USEC (10 * USEC_PER_SEC)
+
+static const int fault_signals[] = { SIGSEGV, SIGBUS,  SIGILL,
+				     SIGFPE,  SIGABRT, SIGSYS };
+
+/* The record of which faults are noted, and who was to have the signals. */
+static struct record_head *_Atomic caught;
+static struct sigaction heirs[ARRAY_SIZE(fault_signals)];
+
+static uint64_t monotonic_usec(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC +
+	       (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t record_size(size_t threads)
+{
+	return sizeof(struct record_head) + threads * sizeof(struct stats);
+}
+
+/* FNV-1a: it changes when a counter is added, renamed or moved. */
+static uint32_t counter_names(void)
+{
+	uint32_t hash = 2166136261;
+
+	for (size_t i = 0; i < COUNTER_COUNT; i++) {
+		const char *letter = stats_table[i].name;
+
+		/* With the NUL, which tells "ab", "c" from "a", "bc". */
+		do
+			hash = (hash ^ (unsigned char)*letter) * 16777619;
+		while (*letter++);
+	}
+	return hash;
+}
+
+/* -1 if there can be none, for whatever reason. */
+static int memory_open(uint64_t size)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create(RECORD_NAME, flags | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(RECORD_NAME, flags);
+	if (fd < 0)
+		return -1;
+	/* Its pages, too: later there might be none, which is a SIGBUS. */
+	if (fallocate(fd, 0, 0, (off_t)size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, SEALS) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void *memory_map(int fd, uint64_t size)
+{
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+int record_create(struct record *record, size_t threads)
+{
+	uint64_t size = record_size(threads);
+	int fd = memory_open(size);
+	void *memory = fd < 0 ? NULL : memory_map(fd, size);
+
+	*record = (struct record){ .fd = fd, .size = size };
+	if (!memory && fd >= 0) {
+		close(fd);
+		record->fd = -1;
+	}
+	if (!memory)
+		memory = memory_map(-1, size);
+	if (!memory)
+		return -errno;
+	record->head = memory;
+	record->stats = (void *)(record->head + 1);
+	*record->head = (struct record_head){
+		.magic = RECORD_MAGIC,
+		.version = RECORD_VERSION,
+		.threads = (uint32_t)threads,
+		.counters = COUNTER_COUNT,
+		.names = counter_names(),
+		.size = size,
+		.generation = 1,
+	};
+	return 0;
+}
+
+struct stats *record_stats(struct record *record, size_t thread)
+{
+	return &record->stats[thread];
+}
+
+/* Read, not mapped: whatever the descriptor is, nothing can fault. */
+static bool read_at(int fd, void *data, size_t size, uint64_t offset)
+{
+	return pread(fd, data, size, (off_t)offset) == (ssize_t)size;
+}
+
+/* Is it a record of this echod, and whole? */
+static bool head_read(int fd, struct record_head *head)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat status;
+
+	return seals >= 0 && (seals & SEALS) == SEALS &&
+	       fstat(fd, &status) == 0 && read_at(fd, head, sizeof(*head), 0) &&
+	       memcmp(head->magic, RECORD_MAGIC, sizeof(head->magic)) == 0 &&
+	       head->version == RECORD_VERSION &&
+	       head->counters == COUNTER_COUNT &&
+	       head->names == counter_names() && head->threads > 0 &&
+	       head->threads <= THREADS_MAX &&
+	       head->size == record_size(head->threads) &&
+	       (uint64_t)status.st_size == head->size;
+}
+
+static bool counters_read(int fd, size_t threads, struct stats_snapshot *sum)
+{
+	struct stats stats;
+
+	for (size_t i = 0; i < threads; i++) {
+		if (!read_at(fd, &stats, sizeof(stats), record_size(i)))
+			return false;
+		stats_collect(&stats, sum);
+	}
+	return true;
+}
+
+/* Those before it, and its own, unless it ended otherwise. */
+static void record_take_faults(struct record *record,
+			       const struct record_head *left)
+{
+	uint64_t *faults = record->head->faults;
+
+	record_absolve(record);
+	faults[0] = atomic_load(&left->faulted_at);
+	if (faults[0] != 0)
+		memcpy(faults + 1, left->faults,
+		       (RECORD_FAULTS - 1) * sizeof(*faults));
+}
+
+bool record_continue(struct record *record, int fd)
+{
+	struct stats_snapshot sum = { 0 };
+	struct record_head left;
+
+	if (!head_read(fd, &left) || !counters_read(fd, left.threads, &sum))
+		return false;
+	if (left.generation < record->head->generation)
+		return true;
+	record->head->generation = left.generation + 1;
+	for (enum counter i = 0; i < COUNTER_COUNT; i++)
+		stats_add(record->stats, i,
+			  sum.values[i] - record->continued.values[i]);
+	record->continued = sum;
+	record_take_faults(record, &left);
+	return true;
+}
+
+/*
+ * What a signal handler may call, and nothing else (signal-safety(7)).  Raised
+ * again, the signal waits until the handler has returned; whose it was before
+ * then gets it, with the faulty instruction on the stack: a core dump, or a
+ * sanitizer.
+ *
+ * A stack that overflows leaves no mark: the handler would need another one, of
+ * each thread its own (sigaltstack(2)), and nothing here recurses.
+ */
+static void record_on_fault(int number)
+{
+	struct record_head *head = atomic_load(&caught);
+
+	if (head)
+		atomic_store(&head->faulted_at, monotonic_usec());
+	for (size_t i = 0; i < ARRAY_SIZE(fault_signals); i++) {
+		if (fault_signals[i] == number)
+			(void)sigaction(number, &heirs[i], NULL);
+	}
+	(void)raise(number);
+}
+
+int record_catch_faults(struct record *record)
+{
+	struct sigaction action = {
+		.sa_handler = record_on_fault,
+		.sa_flags = SA_ONSTACK,
+	};
+
+	sigfillset(&action.sa_mask);
+	atomic_store(&caught, record->head);
+	for (size_t i = 0; i < ARRAY_SIZE(fault_signals); i++) {
+		if (sigaction(fault_signals[i], &action, &heirs[i]) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void record_let_go(struct record *record)
+{
+	if (atomic_load(&caught) != record->head)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(fault_signals); i++)
+		(void)sigaction(fault_signals[i], &heirs[i], NULL);
+	atomic_store(&caught, NULL);
+}
+
+/*
+ * The clock goes on when the process is restarted, and begins anew with the
+ * machine: a mark that is to come is not believed.
+ */
+bool record_is_poisoned(const struct record *record)
+{
+	const uint64_t *faults = record->head->faults;
+
+	for (size_t i = 1; i < RECORD_FAULTS; i++) {
+		if (faults[i] == 0 || faults[i] > faults[i - 1])
+			return false;
+	}
+	return faults[0] <= monotonic_usec() &&
+	       faults[0] - faults[RECORD_FAULTS - 1] <= FAULT_WINDOW_USEC;
+}
+
+void record_absolve(struct record *record)
+{
+	memset(record->head->faults, 0, sizeof(record->head->faults));
+}
+
+void record_close(struct record *record)
+{
+	if (!record->head)
+		return;
+	record_let_go(record);
+	(void)munmap(record->head, record->size);
+	if (record->fd >= 0)
+		close(record->fd);
+	*record = (struct record){ .fd = -1 };
+}
