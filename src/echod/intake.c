@@ -100,7 +100,7 @@ static bool is_kept(const char *name)
 {
 	return service_name_number(name, SERVICE_LOT) >= 0 ||
 	       service_name_number(name, SERVICE_OWN) >= 0 ||
-	       strcmp(name, SERVICE_RECORD) == 0;
+	       service_name_number(name, SERVICE_RECORD) >= 0;
 }
 
 static int intake_take_all(struct intake *intake)

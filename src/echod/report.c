@@ -30,9 +30,9 @@ static void status_write(char text[REPORT_STATUS_MAX],
 		 stats_refused(snapshot));
 }
 
-void report_init(struct report *report)
+void report_init(struct report *report, const struct stats_snapshot *before)
 {
-	*report = (struct report){ 0 };
+	*report = (struct report){ .told = *before };
 	status_write(report->status, &report->told, 0);
 }
 

@@ -17,7 +17,8 @@ struct report {
 	uint64_t told_at;		/* µs; 0: never */
 };
 
-void report_init(struct report *report);
+/* What was counted `before`, by earlier instances, has been logged already. */
+void report_init(struct report *report, const struct stats_snapshot *before);
 
 /*
  * Once a second or so: tell the service manager the status if it changed

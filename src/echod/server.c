@@ -16,6 +16,7 @@
 #include "echod/intake.h"
 #include "echod/log.h"
 #include "echod/privilege.h"
+#include "echod/record.h"
 #include "echod/report.h"
 #include "echod/service.h"
 #include "echod/succession.h"
@@ -23,7 +24,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -44,7 +44,7 @@ enum server_state {
 };
 
 struct server {
-	struct stats *stats; /* of the main thread, then of each worker */
+	struct record record; /* of the main thread, then of each worker */
 	const struct options *options;
 	enum server_state state;
 	struct intake intake;
@@ -65,10 +65,10 @@ static struct stats_snapshot server_collect(struct server *server)
 {
 	struct stats_snapshot snapshot = { 0 };
 
-	STATS_COUNT(server->stats, datagrams_overflowed,
+	STATS_COUNT(record_stats(&server->record, 0), datagrams_overflowed,
 		    intake_count_overflows(&server->intake));
 	crew_collect(&server->crew, &snapshot);
-	stats_collect(server->stats, &snapshot);
+	stats_collect(record_stats(&server->record, 0), &snapshot);
 	return snapshot;
 }
 
@@ -246,31 +246,38 @@ static int server_open_sockets(struct server *server, size_t workers)
 	return error;
 }
 
-static int server_make_stats(struct server *server, size_t threads)
+static int server_open_record(struct server *server, size_t threads)
 {
-	size_t size = threads * sizeof(*server->stats);
+	int error = record_create(&server->record, threads);
 
-	server->stats = aligned_alloc(_Alignof(struct stats), size);
-	if (!server->stats)
-		return -ENOMEM;
-	memset(server->stats, 0, size);
+	succession_continue(&server->record, &server->intake);
+	if (error == 0)
+		error = record_catch_faults(&server->record);
+	if (error < 0) {
+		log_message(LOG_ERR, MESSAGE_FAILED,
+			    "cannot keep counters: %s (raise the limits)",
+			    strerrordesc_np(-error));
+		return error;
+	}
+	server->seen = server->record.continued;
+	report_init(&server->report, &server->seen);
 	return 0;
 }
 
 static int server_start_crew(struct server *server, size_t workers)
 {
-	int error = server_make_stats(server, workers + 1);
+	int error;
 
 	crew_set_policy(&server->crew, server->options, &server->intake,
 			workers);
-	if (error == 0)
-		error = crew_init(&server->crew, &server->intake,
-				  server->stats + 1, workers,
-				  server_on_worker_answer, server);
+	error = crew_init(&server->crew, &server->intake,
+			  record_stats(&server->record, 1), workers,
+			  server_on_worker_answer, server);
 	if (error == 0) {
 		intake_announce(&server->intake);
 		succession_begin(&server->succession, &server->crew,
-				 &server->intake, server->options);
+				 &server->intake, &server->record,
+				 server->options);
 		error = crew_start(&server->crew);
 	}
 	if (error < 0)
@@ -333,6 +340,8 @@ static int server_start(struct server *server, const sigset_t *signals)
 	if (error == 0)
 		error = server_open_sockets(server, workers);
 	if (error == 0)
+		error = server_open_record(server, workers + 1);
+	if (error == 0)
 		error = server_start_crew(server, workers);
 	if (error < 0)
 		return error;
@@ -351,13 +360,13 @@ static void server_deinit(struct server *server)
 {
 	crew_deinit(&server->crew);
 	succession_end(&server->succession, server->handing_over);
-	free(server->stats);
 	intake_close(&server->intake);
 	event_source_remove(&server->answers);
 	event_source_remove(&server->signals);
 	close(server->answers.fd);
 	close(server->signals.fd);
 	reactor_deinit(&server->reactor);
+	record_close(&server->record);
 }
 
 /*
@@ -396,7 +405,6 @@ int server_run(const struct options *options)
 	int error;
 
 	block_signals(&signals);
-	report_init(&server.report);
 	error = server_start(&server, &signals);
 	if (error == 0)
 		error = server_serve(&server);

@@ -19,10 +19,10 @@ struct service_socket {
 	char *name; /* FileDescriptorName=, or what it was stored under */
 };
 
-/* What echod stores; the first two are followed by a number. */
-#define SERVICE_LOT    "echod-lot-" /* both ends of a parking lot */
-#define SERVICE_OWN    "echod-own-" /* a socket that echod bound itself */
-#define SERVICE_RECORD "echod-record"
+/* What echod stores is called one of these and a number. */
+#define SERVICE_LOT    "echod-lot-"    /* both ends of a parking lot */
+#define SERVICE_OWN    "echod-own-"    /* a socket that echod bound itself */
+#define SERVICE_RECORD "echod-record-" /* by generation */
 
 /*
  * Take over the passed descriptors, close-on-exec, in an array that

@@ -7,7 +7,49 @@
 #include "echod/service.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+/* Numbers of records; two of them are there for a moment. */
+#define GENERATIONS 1000
+
+void succession_continue(struct record *record, const struct intake *intake)
+{
+	for (size_t i = 0; i < intake->kept_count && record->head; i++) {
+		const struct service_socket *kept = &intake->kept[i];
+
+		if (service_name_number(kept->name, SERVICE_RECORD) >= 0)
+			(void)record_continue(record, kept->fd);
+	}
+}
+
+static int record_number(const struct record *record)
+{
+	return (int)(record->head->generation % GENERATIONS);
+}
+
+static void store_record(const struct record *record)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), SERVICE_RECORD "%d",
+		       record_number(record));
+	if (record->fd >= 0)
+		service_store(name, &record->fd, 1);
+}
+
+/* Those that ours has in it: its own is stored by now. */
+static void unstore_older_records(const struct record *record,
+				  const struct intake *intake)
+{
+	for (size_t i = 0; i < intake->kept_count; i++) {
+		const char *name = intake->kept[i].name;
+		int number = service_name_number(name, SERVICE_RECORD);
+
+		if (number >= 0 && number != record_number(record))
+			service_unstore(name);
+	}
+}
 
 /*
  * Is there a store?  What came out of it proves it; else the manager is asked,
@@ -40,6 +82,7 @@ static bool succession_store(struct succession *succession, bool wanted)
 	if (error < 0 || !preserve)
 		return false;
 	intake_store_own(intake);
+	store_record(succession->record);
 	/* Was there room for all of it? */
 	return service_has_store();
 }
@@ -71,24 +114,35 @@ static void log_adopted(const struct parking *parking, uint64_t usec)
 
 static void succession_adopt(struct succession *succession)
 {
+	bool poisoned = record_is_poisoned(succession->record);
 	uint64_t begun = reactor_clock();
 
-	parking_adopt(&succession->parking, false);
+	parking_adopt(&succession->parking, poisoned);
 	log_adopted(&succession->parking, reactor_clock() - begun);
+	if (!poisoned)
+		return;
+	record_absolve(succession->record);
+	log_message(LOG_ERR, MESSAGE_POISONED,
+		    "the last three instances crashed within 10 s: all "
+		    "connections that they left were reset (please report "
+		    "what coredumpctl tells)");
 }
 
 void succession_begin(struct succession *succession, struct crew *crew,
-		      struct intake *intake, const struct options *options)
+		      struct intake *intake, struct record *record,
+		      const struct options *options)
 {
 	*succession = (struct succession){
 		.crew = crew,
 		.intake = intake,
+		.record = record,
 	};
 	succession->preserve =
 		succession_store(succession, options->preserve != PRESERVE_NO);
 	crew->policy.preserve = succession->preserve;
 	succession_adopt(succession);
 	parking_settle(&succession->parking, succession->preserve);
+	unstore_older_records(record, intake);
 	if (!succession->preserve)
 		intake_unstore_own(intake);
 	if (!succession->preserve && options->preserve == PRESERVE_YES)

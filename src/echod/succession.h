@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From one instance to the next: what the service manager keeps of this one
- * (connections, sockets of our own), and what it kept of the one before.
+ * (connections, sockets of our own, counters), and what it kept of the one
+ * before.
  */
 #ifndef ECHOD_SUCCESSION_H
 #define ECHOD_SUCCESSION_H
@@ -10,15 +11,20 @@
 #include "echod/intake.h"
 #include "echod/options.h"
 #include "echod/parking.h"
+#include "echod/record.h"
 
 #include <stdbool.h>
 
 struct succession {
 	struct crew *crew;
 	struct intake *intake;
+	struct record *record;
 	struct parking parking;
 	bool preserve; /* from now on */
 };
+
+/* Go on counting from what was kept; there is nothing in the record yet. */
+void succession_continue(struct record *record, const struct intake *intake);
 
 /*
  * Take over what was kept, and let the manager keep what we have, if it does
@@ -26,7 +32,8 @@ struct succession {
  * is logged, and then less is preserved.
  */
 void succession_begin(struct succession *succession, struct crew *crew,
-		      struct intake *intake, const struct options *options);
+		      struct intake *intake, struct record *record,
+		      const struct options *options);
 
 /*
  * When no worker runs any more: nothing is kept, unless it was `handed_over`.

@@ -28,6 +28,7 @@ static unsigned notifications;
 
 static struct report report;
 static struct stats_snapshot now_true;
+static const struct stats_snapshot nothing;
 
 void __wrap_service_notify_status(const char *text);
 
@@ -41,7 +42,7 @@ static void setup(void)
 {
 	stderr_capture();
 	journal_fake(0);
-	report_init(&report);
+	report_init(&report, &nothing);
 }
 
 static void tick(unsigned connections, uint64_t now)
@@ -60,6 +61,22 @@ START_TEST(first_status_is_that_nothing_was_done)
 			 "0 connections, 0 datagrams echoed, 0 refused");
 	tick(0, START);
 	ck_assert_uint_eq(notifications, 0);
+}
+END_TEST
+
+START_TEST(first_status_goes_on_from_what_others_did)
+{
+	count(COUNTER_datagrams_sent, 12);
+	count(COUNTER_datagrams_refused_port, 3);
+	report_init(&report, &now_true);
+	ck_assert_str_eq(report.status,
+			 "0 connections, 12 datagrams echoed, 3 refused");
+	tick(0, START);
+	ck_assert_uint_eq(notifications, 0);
+	count(COUNTER_datagrams_sent, 1);
+	tick(0, START + 1);
+	ck_assert_str_eq(status,
+			 "0 connections, 13 datagrams echoed, 3 refused");
 }
 END_TEST
 
@@ -139,6 +156,20 @@ START_TEST(trouble_is_summed_up_in_one_entry)
 	journal_expect(0, "ECHOD_ACCEPT_LIMITED", "3");
 	journal_expect(0, "ECHOD_DATAGRAMS_UNSENT", "4");
 	ck_assert_ptr_null(journal_field(0, "ECHOD_BYTES_SENT"));
+}
+END_TEST
+
+START_TEST(what_others_logged_is_not_logged_again)
+{
+	count(COUNTER_accept_limited, 3);
+	count(COUNTER_datagrams_unsent, 4);
+	report_init(&report, &now_true);
+	tick(0, START);
+	ck_assert_uint_eq(journal_count(), 0);
+	count(COUNTER_datagrams_unsent, 1);
+	tick(0, START + 1);
+	ck_assert_uint_eq(journal_count(), 1);
+	journal_expect(0, "MESSAGE", TROUBLE "datagrams_unsent 1");
 }
 END_TEST
 
@@ -252,6 +283,7 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(tell, setup, NULL);
 	tcase_add_test(tell, first_status_is_that_nothing_was_done);
+	tcase_add_test(tell, first_status_goes_on_from_what_others_did);
 	tcase_add_test(tell, status_is_told_when_it_changes);
 	tcase_add_test(tell, status_counts_every_kind_of_refusal);
 	tcase_add_test(tell, status_has_room_for_any_number);
@@ -261,6 +293,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(log, trouble_is_logged_and_nothing_else, 0,
 			    COUNTER_COUNT);
 	tcase_add_test(log, trouble_is_summed_up_in_one_entry);
+	tcase_add_test(log, what_others_logged_is_not_logged_again);
 	tcase_add_test(log, repeated_trouble_waits_for_ten_seconds);
 	tcase_add_test(log, trouble_after_a_quiet_time_is_told_at_once);
 	tcase_add_test(log, all_counters_are_logged);

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -28,6 +29,10 @@ INJECTED(int, -1, signalfd, (int fd, const sigset_t *signals, int flags),
 	 (fd, signals, flags))
 INJECTED(void *, NULL, aligned_alloc, (size_t alignment, size_t size),
 	 (alignment, size))
+INJECTED(void *, MAP_FAILED, mmap,
+	 (void *address, size_t length, int protection, int flags, int fd,
+	  off_t offset),
+	 (address, length, protection, flags, fd, offset))
 INJECTED(int, -1, bind,
 	 (int fd, const struct sockaddr *address, socklen_t length),
 	 (fd, address, length))
@@ -72,37 +77,37 @@ int __wrap_privilege_drop(const char *user)
 
 static const struct {
 	struct fault *fault;
-	unsigned skip;
+	unsigned skip, times;
 	int error;  /* injected */
 	int result; /* returned */
 	const char *line;
 } obstacles[] = {
-	{ &epoll_create1_fault, 0, EMFILE, EMFILE,
+	{ &epoll_create1_fault, 0, 1, EMFILE, EMFILE,
 	  "cannot set up the main thread: Too many open files (raise the " },
-	{ &eventfd_fault, 0, EMFILE, EMFILE,
+	{ &eventfd_fault, 0, 1, EMFILE, EMFILE,
 	  "cannot set up the main thread: Too many open files (raise the " },
-	{ &signalfd_fault, 0, EMFILE, EMFILE,
+	{ &signalfd_fault, 0, 1, EMFILE, EMFILE,
 	  "cannot set up the main thread: Too many open files (raise the " },
-	{ &epoll_ctl_fault, 0, ENOSPC, ENOSPC,
+	{ &epoll_ctl_fault, 0, 1, ENOSPC, ENOSPC,
 	  "cannot set up the main thread: No space left on device (raise " },
-	{ &epoll_ctl_fault, 1, ENOSPC, ENOSPC,
+	{ &epoll_ctl_fault, 1, 1, ENOSPC, ENOSPC,
 	  "cannot set up the main thread: No space left on device (raise " },
-	{ &bind_fault, 0, EACCES, EACCES,
+	/* A memfd, and memory of its own instead. */
+	{ &mmap_fault, 0, 2, ENOMEM, ENOMEM,
+	  "cannot keep counters: Cannot allocate memory (raise the limits)" },
+	{ &bind_fault, 0, 1, EACCES, EACCES,
 	  "cannot listen on tcp:127.0.0.1:0: Permission denied (ports below " },
-	{ &bind_fault, 1, EADDRNOTAVAIL, EADDRNOTAVAIL,
+	{ &bind_fault, 1, 1, EADDRNOTAVAIL, EADDRNOTAVAIL,
 	  "cannot listen on udp" },
-	{ &aligned_alloc_fault, 0, ENOMEM, ENOMEM,
+	{ &aligned_alloc_fault, 0, 1, ENOMEM, ENOMEM,
 	  "cannot start 1 worker: Cannot allocate memory (try fewer "
 	  "--workers" },
-	{ &aligned_alloc_fault, 1, ENOMEM, ENOMEM,
-	  "cannot start 1 worker: Cannot allocate memory (try fewer "
-	  "--workers" },
-	{ &epoll_create1_fault, 1, EMFILE, EMFILE,
+	{ &epoll_create1_fault, 1, 1, EMFILE, EMFILE,
 	  "cannot start 1 worker: Too many open files (try fewer --workers" },
 	/* The first thread is the test's own. */
-	{ &pthread_create_fault, 1, EAGAIN, EAGAIN,
+	{ &pthread_create_fault, 1, 1, EAGAIN, EAGAIN,
 	  "cannot start 1 worker: Resource temporarily unavailable (try " },
-	{ &privilege_drop_fault, 0, EPERM, EPERM, "" },
+	{ &privilege_drop_fault, 0, 1, EPERM, EPERM, "" },
 };
 
 START_TEST(what_cannot_start_says_why_and_leaves_nothing)
@@ -113,7 +118,7 @@ START_TEST(what_cannot_start_says_why_and_leaves_nothing)
 	listen_on("127.0.0.1:0");
 	*obstacles[_i].fault = (struct fault){
 		.skip = obstacles[_i].skip,
-		.times = 1,
+		.times = obstacles[_i].times,
 		.error = obstacles[_i].error,
 	};
 	server_rig_run();
