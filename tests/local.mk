@@ -11,7 +11,8 @@ FUZZ_TESTS = \
 
 echod_fuzz_tests = \
 	tests/fuzz/fuzz_environment \
-	tests/fuzz/fuzz_options
+	tests/fuzz/fuzz_options \
+	tests/fuzz/fuzz_record
 
 echoping_fuzz_tests = \
 	tests/fuzz/fuzz_message \
@@ -31,6 +32,7 @@ echod_functional_tests = \
 	tests/functional/test_notify.py \
 	tests/functional/test_options.py \
 	tests/functional/test_peers.py \
+	tests/functional/test_record.py \
 	tests/functional/test_signals.py \
 	tests/functional/test_stream.py \
 	tests/functional/test_syscalls.py \
