@@ -55,6 +55,7 @@ libechod_a_SOURCES = \
 	src/echod/record.c src/echod/record.h \
 	src/echod/report.c src/echod/report.h \
 	src/echod/server.c src/echod/server.h \
+	src/echod/server_start.c src/echod/server_state.h \
 	src/echod/service.c src/echod/service.h \
 	src/echod/socket.c src/echod/socket.h \
 	src/echod/socket_option.c src/echod/socket_option.h \
