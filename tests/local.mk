@@ -310,6 +310,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/bench/report.py \
 	tests/bench/rounds.py \
 	tests/bench/servers.py \
+	tests/bench/store.py \
 	tests/bench/targets.py \
 	$(echod_functional_tests) \
 	$(echoping_functional_tests) \

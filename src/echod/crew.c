@@ -18,6 +18,9 @@
 /* Descriptors for the log, the service manager, libraries. */
 #define DESCRIPTOR_RESERVE 32
 
+/* epoll, eventfd, both ends of a parking lot */
+#define DESCRIPTORS_PER_WORKER 4
+
 unsigned crew_cpu_count(void)
 {
 	cpu_set_t set;
@@ -32,7 +35,8 @@ unsigned crew_cpu_count(void)
 static uint32_t descriptors_for_connections(size_t sockets, size_t workers)
 {
 	struct rlimit limit = { 0 };
-	rlim_t used = DESCRIPTOR_RESERVE + sockets + 2 * workers;
+	rlim_t used =
+		DESCRIPTOR_RESERVE + sockets + DESCRIPTORS_PER_WORKER * workers;
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;

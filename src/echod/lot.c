@@ -44,12 +44,13 @@ static struct lot_message *message_of(struct list_node *link)
 	return container_of(link, struct lot_message, link);
 }
 
-void lot_init(struct lot *lot, lot_descriptor *descriptor_of)
+void lot_init(struct lot *lot, lot_descriptor *descriptor_of, size_t parked_max)
 {
 	*lot = (struct lot){
 		.entrance = -1,
 		.exit = -1,
 		.descriptor_of = descriptor_of,
+		.parked_max = parked_max,
 	};
 	list_init(&lot->messages);
 }
@@ -263,8 +264,10 @@ static int lot_rotate(struct lot *lot)
 static bool lot_is_sparse(const struct lot *lot)
 {
 	size_t needed = lot->live / LOT_BATCH + 1;
+	size_t dead = lot->parked - lot->live;
 
-	return lot->parked - lot->live > lot->live + DEAD_MAX ||
+	return dead > lot->live + DEAD_MAX ||
+	       (dead > 0 && lot->parked + LOT_BATCH > lot->parked_max) ||
 	       (lot->message_count > lot->message_limit / 4 * 3 &&
 		lot->message_count > 2 * needed);
 }

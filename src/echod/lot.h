@@ -38,10 +38,16 @@ struct lot {
 	struct list_node messages; /* the oldest first */
 	size_t message_count, message_limit;
 	size_t parked, live; /* descriptors in the queue, and those in use */
+	size_t parked_max;   /* from here on no dead are put up with */
 	lot_descriptor *descriptor_of;
 };
 
-void lot_init(struct lot *lot, lot_descriptor *descriptor_of);
+/*
+ * `parked_max`: its share of what a user may have in flight (RLIMIT_NOFILE); at
+ * that limit nothing could be sent, not even to make room.
+ */
+void lot_init(struct lot *lot, lot_descriptor *descriptor_of,
+	      size_t parked_max);
 
 /* Make a new one: 0 or -errno (socketpair(2)). */
 int lot_open(struct lot *lot) MUST_CHECK;

@@ -15,6 +15,7 @@
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* --- Which lots there are --- */
@@ -115,9 +116,18 @@ static int parking_give_lot(struct parking *parking, struct worker *user)
 	return parking_make_lot(parking, user);
 }
 
-static void parking_prepare(struct worker *worker)
+/* A worker's share of the descriptors that may be in flight: unix(7). */
+static size_t parking_share(size_t workers)
 {
-	worker->lot.descriptor_of = connection_descriptor;
+	struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	return (size_t)(limit.rlim_cur / workers);
+}
+
+static void parking_prepare(struct worker *worker, size_t share)
+{
+	lot_init(&worker->lot, connection_descriptor, share);
 	worker->parking.on_capacity = parking_on_capacity;
 	idle_queue_init(&worker->young, &worker->reactor,
 			parking_timeout(worker->policy->preserve_after),
@@ -135,7 +145,7 @@ int parking_begin(struct parking *parking, struct worker *workers, size_t count,
 	};
 	error = parking_claim(parking, kept, kept_count);
 	for (size_t i = 0; i < count && preserve && error == 0; i++) {
-		parking_prepare(&workers[i]);
+		parking_prepare(&workers[i], parking_share(count));
 		error = parking_give_lot(parking, &workers[i]);
 	}
 	return error;

@@ -81,7 +81,7 @@ int worker_init(struct worker *worker, struct worker_policy *policy,
 	list_init(&worker->late);
 	list_init(&worker->unparked);
 	list_init(&worker->parking.link);
-	lot_init(&worker->lot, NULL);
+	lot_init(&worker->lot, NULL, 0);
 	idle_queue_init(&worker->young, &worker->reactor, USEC_INFINITY, NULL);
 	reactor_timer_init(&worker->retry, worker_on_retry);
 	reactor_timer_init(&worker->drain, NULL);

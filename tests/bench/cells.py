@@ -11,6 +11,7 @@ LOOPS = ("libuv", "libevent", "asio", "uring", "go")
 LOOPS_UDP = ("libuv", "asio", "uring", "go")
 SLOW = ("asyncio", "socket", "xinetd", "socat", "ncat", "busybox")
 BUSY = "echod --busy-poll"
+PRESERVED = "echod --preserve"
 TWO_WORKERS = "echod -w 2"
 PINNED = "echod -w 2 --cpu-affinity"
 
@@ -104,4 +105,13 @@ CELLS = (
          "the same, the server on both CPUs, the client on one of them",
          ("echod", TWO_WORKERS, PINNED), ("--connections=50", "--size=64"),
          metric="cpu", quick=False, both_cpus=True),
+    *(Cell(f"preserve-{name}", f"{title}, connections are preserved",
+           ("echod", PRESERVED), options, metric=metric)
+      for name, title, options, metric in (
+          ("rr", "TCP request/response, 64 B, 50 connections",
+           ("--connections=50", "--size=64"), "rate"),
+          ("bulk", "bulk both ways, 1 connection",
+           ("--bulk", "--connections=1"), "bytes"),
+          ("connect", "connect + echo + close, 64 B, 50 at a time",
+           ("--connect", "--connections=50", "--size=64"), "rate"))),
 )

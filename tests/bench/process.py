@@ -9,7 +9,8 @@ import threading
 import time
 
 from rounds import pinned
-from servers import PORT
+from servers import PORT, PRESERVING
+from store import Store
 
 START_LIMIT = 15.0  # seconds
 ANSWER_LIMIT = 0.05  # seconds, for a datagram
@@ -126,10 +127,13 @@ class Running:
         self._address, self._log = ("127.0.0.1", port), log
         command = [word.replace("{port}", str(port))
                    for word in server.command]
+        self._store = Store() if PRESERVING in command else None
+        environment = self._store.environment if self._store else {}
         with open(log, "ab") as file:
             self._process = subprocess.Popen(
                 [*pinned(cpus), *wrapper, *command], stdout=file, stderr=file,
-                stdin=subprocess.DEVNULL, start_new_session=True)
+                stdin=subprocess.DEVNULL, start_new_session=True,
+                env={**os.environ, **environment})
         self.pid = self._process.pid
         try:
             self._await_answer(transport)
@@ -209,3 +213,5 @@ class Running:
             except ProcessLookupError:
                 pass
         self._process.wait()
+        if self._store:
+            self._store.close()

@@ -65,11 +65,15 @@ PACKAGED = {
 # In a quick run they would only cost time.
 FULL_ONLY = ("asyncio", "socket", "socat", "ncat", "busybox")
 
+# It is given a store for descriptors, see store.py.
+PRESERVING = "--preserve=yes"
+
 # What differs from echod only by its options.
 VARIANTS = {
     "echod": (),
     "echod --busy-poll": ("--busy-poll=1ms",),
     "echod -w 2": ("-w", "2"),
+    "echod --preserve": (PRESERVING,),
     "echod -w 2 --cpu-affinity": ("--cpu-affinity=auto", "-w", "2"),
 }
 

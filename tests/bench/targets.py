@@ -237,6 +237,17 @@ def _scale(results):
                   False)
 
 
+def _preserving(results):
+    for cell, what, key, target in (
+            ("preserve-rr", "TCP request/response", "rate", 0.93),
+            ("preserve-bulk", "bulk both ways", "bytes", 0.95),
+            ("preserve-connect", "connect + echo + close", "rate", 0.97)):
+        for it, how in ((key, "rate"), (CAPACITY, PER_CPU)):
+            yield row(f"{what}, connections preserved against not, {how}",
+                      ratios(results.get(cell, []), cells.PRESERVED, "echod",
+                             it), target, True)
+
+
 def rows(results):
     """The table; `results`: rounds by the cell's name."""
     results = with_capacity(results)
@@ -248,4 +259,4 @@ def rows(results):
     table += both(results.get("connect", []), "connect + echo + close, rate "
                   "against the best", "rate", 1.1)
     return [*table, *_datagrams(results), *_footprint(results),
-            *_scale(results)]
+            *_scale(results), *_preserving(results)]
