@@ -95,12 +95,25 @@ static int intake_take(struct intake *intake,
 	return error;
 }
 
-/* Is it something that an earlier instance has left to us? */
-static bool is_kept(const char *name)
+/*
+ * Has an earlier instance left it to us?  Then others take it, by its name.
+ * What nobody knows is of a later version, or of an instance that died while it
+ * asked for a store: it is given up.
+ */
+static bool is_kept(struct service_socket *passed)
 {
-	return service_name_number(name, SERVICE_LOT) >= 0 ||
-	       service_name_number(name, SERVICE_OWN) >= 0 ||
-	       service_name_number(name, SERVICE_RECORD) >= 0;
+	const char *name = passed->name;
+
+	if (strncmp(name, SERVICE_KEPT, strlen(SERVICE_KEPT)) != 0)
+		return false;
+	if (service_name_number(name, SERVICE_LOT) < 0 &&
+	    service_name_number(name, SERVICE_OWN) < 0 &&
+	    service_name_number(name, SERVICE_RECORD) < 0) {
+		close(passed->fd);
+		passed->fd = -1;
+		service_unstore(name);
+	}
+	return true;
 }
 
 static int intake_take_all(struct intake *intake)
@@ -118,7 +131,7 @@ static int intake_take_all(struct intake *intake)
 	for (size_t i = 0; i < intake->kept_count && error == 0; i++) {
 		struct service_socket *passed = &intake->kept[i];
 
-		if (is_kept(passed->name))
+		if (is_kept(passed))
 			continue;
 		error = intake_take(intake, passed);
 		if (error == 0)

@@ -79,17 +79,34 @@ int lot_open(struct lot *lot)
 	return 0;
 }
 
-/* Both ends look alike: something can be received at the exit. */
-static bool has_input(int end)
+static int input_of(int end)
 {
 	int length = 0;
 
-	return ioctl(end, SIOCINQ, &length) == 0 && length > 0;
+	return ioctl(end, SIOCINQ, &length) < 0 ? 0 : length;
+}
+
+/* Both ends look alike: the exit is where something can be received. */
+static bool is_turned(const int ends[2])
+{
+	return input_of(ends[0]) > 0;
+}
+
+bool lot_is_pair(const int ends[2])
+{
+	bool turned = is_turned(ends);
+	int entrance = ends[turned ? 1 : 0], exit = ends[turned ? 0 : 1];
+	int before = input_of(exit);
+	const unsigned char nothing = FORMAT;
+
+	if (send(entrance, &nothing, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return errno == EAGAIN;
+	return input_of(exit) == before + 1;
 }
 
 void lot_take(struct lot *lot, const int ends[2])
 {
-	bool turned = has_input(ends[0]);
+	bool turned = is_turned(ends);
 
 	lot->entrance = ends[turned ? 1 : 0];
 	lot->exit = ends[turned ? 0 : 1];
@@ -305,10 +322,11 @@ static int take_rights(struct msghdr *header, int fds[LOT_BATCH])
 	return (int)count;
 }
 
-int lot_look(int end, int fds[LOT_BATCH], size_t *length, bool *lost)
+int lot_look(int end, size_t room, int fds[LOT_BATCH], size_t *length,
+	     bool *lost)
 {
 	unsigned char bytes[LENGTH_MAX];
-	struct iovec payload = { bytes, sizeof(bytes) };
+	struct iovec payload = { bytes, MIN(room, sizeof(bytes)) };
 	union rights rights;
 	struct msghdr header = {
 		.msg_iov = &payload,

@@ -53,6 +53,12 @@ void lot_init(struct lot *lot, lot_descriptor *descriptor_of,
 int lot_open(struct lot *lot) MUST_CHECK;
 
 /*
+ * Are they two ends of one lot?  Leaves a byte in it to find out, to be
+ * received with what lies there.
+ */
+bool lot_is_pair(const int ends[2]);
+
+/*
  * Take over the two ends of one that was stored, which are consumed.  What lies
  * in it is nobody's yet: see lot_look().
  */
@@ -79,12 +85,12 @@ void lot_leave(struct lot *lot, struct list_node *place);
 void lot_compact(struct lot *lot);
 
 /*
- * The first message at an end of a stored lot, which stays there: the number of
- * its descriptors, duplicates owned by the caller; *length are its bytes, 0 if
- * there is none.  -errno from recvmsg(2).  `lost`: some did not fit into our
- * table of descriptors.
+ * The first message at an end of a stored lot, which stays there, or its first
+ * `room` bytes: the number of its descriptors, duplicates owned by the caller;
+ * *length are its bytes, 0 if there is none.  -errno from recvmsg(2).  `lost`:
+ * some did not fit into our table of descriptors.
  */
-int lot_look(int end, int fds[LOT_BATCH], size_t *length,
+int lot_look(int end, size_t room, int fds[LOT_BATCH], size_t *length,
 	     bool *lost) MUST_CHECK;
 
 /* Drop it. */

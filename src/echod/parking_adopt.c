@@ -20,11 +20,46 @@
 
 /* --- Which lots there are --- */
 
-static struct parking_lot *parking_lot_of(struct parking *parking, int number)
+static int compare_cookies(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* Has it been adopted already?  Or is there no telling? */
+static bool parking_has_seen(struct parking *parking, int fd)
+{
+	uint64_t *cookie = malloc(sizeof(*cookie));
+	uint64_t **found = NULL;
+
+	if (cookie) {
+		*cookie = socket_cookie(fd);
+		found = tsearch(cookie, &parking->cookies, compare_cookies);
+	}
+	if (found && *found == cookie)
+		return *cookie == 0;
+	free(cookie);
+	return true;
+}
+
+static bool parking_has_number(const struct parking *parking, int number)
 {
 	for (size_t i = 0; i < parking->lot_count; i++) {
 		if (parking->lots[i].number == number)
-			return &parking->lots[i];
+			return true;
+	}
+	return false;
+}
+
+/* One of that number that lacks an end. */
+static struct parking_lot *parking_half(struct parking *parking, int number)
+{
+	for (size_t i = 0; i < parking->lot_count; i++) {
+		struct parking_lot *lot = &parking->lots[i];
+
+		if (lot->number == number && lot->fds == 1)
+			return lot;
 	}
 	return NULL;
 }
@@ -46,15 +81,19 @@ static struct parking_lot *parking_add_lot(struct parking *parking, int number)
 /* The descriptor is consumed. */
 static int parking_claim_end(struct parking *parking, int number, int fd)
 {
-	struct parking_lot *lot = parking_lot_of(parking, number);
+	struct parking_lot *lot = parking_half(parking, number);
 
+	/* Seen, lest it is adopted if it lies in a lot, too. */
+	if (!socket_is_unix_stream(fd) || parking_has_seen(parking, fd)) {
+		close(fd);
+		return 0;
+	}
 	if (!lot)
 		lot = parking_add_lot(parking, number);
-	if (!lot || lot->fds == 2 || !socket_is_unix_stream(fd)) {
+	if (!lot) {
 		close(fd);
-		return lot ? 0 : -ENOMEM;
+		return -ENOMEM;
 	}
-	lot->left[lot->fds] = socket_unread(fd);
 	lot->ends[lot->fds++] = fd;
 	return 0;
 }
@@ -87,7 +126,7 @@ static int parking_make_lot(struct parking *parking, struct worker *user)
 	int number = 0, error;
 	char name[32];
 
-	while (parking_lot_of(parking, number))
+	while (parking_has_number(parking, number))
 		number++;
 	lot = parking_add_lot(parking, number);
 	if (!lot)
@@ -101,13 +140,26 @@ static int parking_make_lot(struct parking *parking, struct worker *user)
 	return 0;
 }
 
-/* A whole pair that came back, or a new one. */
+/* Is it all that there is of that number, and a pair indeed? */
+static bool parking_is_whole(const struct parking *parking,
+			     const struct parking_lot *lot)
+{
+	for (size_t i = 0; i < parking->lot_count; i++) {
+		const struct parking_lot *other = &parking->lots[i];
+
+		if (other != lot && other->number == lot->number)
+			return false;
+	}
+	return lot->fds == 2 && lot_is_pair(lot->ends);
+}
+
+/* One that came back, or a new one. */
 static int parking_give_lot(struct parking *parking, struct worker *user)
 {
 	for (size_t i = 0; i < parking->lot_count; i++) {
 		struct parking_lot *lot = &parking->lots[i];
 
-		if (lot->user || lot->fds != 2)
+		if (lot->user || !parking_is_whole(parking, lot))
 			continue;
 		lot_take(&user->lot, lot->ends);
 		lot->user = user;
@@ -134,6 +186,17 @@ static void parking_prepare(struct worker *worker, size_t share)
 			parking_on_age);
 }
 
+/* What is parked from now on is none of what came back. */
+static void parking_measure(struct parking *parking)
+{
+	for (size_t i = 0; i < parking->lot_count; i++) {
+		struct parking_lot *lot = &parking->lots[i];
+
+		for (int end = 0; end < lot->fds; end++)
+			lot->left[end] = socket_unread(lot->ends[end]);
+	}
+}
+
 int parking_begin(struct parking *parking, struct worker *workers, size_t count,
 		  struct service_socket *kept, size_t kept_count, bool preserve)
 {
@@ -148,33 +211,11 @@ int parking_begin(struct parking *parking, struct worker *workers, size_t count,
 		parking_prepare(&workers[i], parking_share(count));
 		error = parking_give_lot(parking, &workers[i]);
 	}
+	parking_measure(parking);
 	return error;
 }
 
 /* --- What lies in them --- */
-
-static int compare_cookies(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-	return (left > right) - (left < right);
-}
-
-/* Has it been adopted already?  Or is there no telling? */
-static bool parking_has_seen(struct parking *parking, int fd)
-{
-	uint64_t *cookie = malloc(sizeof(*cookie));
-	uint64_t **found = NULL;
-
-	if (cookie) {
-		*cookie = socket_cookie(fd);
-		found = tsearch(cookie, &parking->cookies, compare_cookies);
-	}
-	if (found && *found == cookie)
-		return *cookie == 0;
-	free(cookie);
-	return true;
-}
 
 /* Skip what was echoed of it already: 0 or -errno as position_read(). */
 static int parking_catch_up(struct parking *parking, int fd)
@@ -251,13 +292,13 @@ static void parking_adopt_one(struct parking *parking, int fd, bool poisoned)
 
 /* One message: its length, 0 if there was none. */
 static size_t parking_adopt_message(struct parking *parking, int end,
-				    bool poisoned)
+				    size_t left, bool poisoned)
 {
 	int fds[LOT_BATCH], count;
 	size_t length;
 	bool lost;
 
-	count = lot_look(end, fds, &length, &lost);
+	count = lot_look(end, left, fds, &length, &lost);
 	for (int i = 0; i < count; i++)
 		parking_adopt_one(parking, fds[i], poisoned);
 	if (lost)
@@ -276,7 +317,7 @@ static void parking_empty(struct parking *parking, int end, size_t left,
 	while (left > 0) {
 		size_t length;
 
-		length = parking_adopt_message(parking, end, poisoned);
+		length = parking_adopt_message(parking, end, left, poisoned);
 		if (length == 0)
 			return;
 		left -= MIN(left, length);

@@ -16,6 +16,7 @@
 #include "echod/service.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -50,7 +51,7 @@ static void server_extend_stop(struct server *server)
 
 static void server_stop(struct server *server, unsigned how)
 {
-	unsigned left = crew_connections(&server->crew);
+	unsigned left = server->left = crew_connections(&server->crew);
 
 	if (server->state != SERVER_STOPPING) {
 		log_message(LOG_INFO, MESSAGE_STOPPING,
@@ -208,12 +209,29 @@ static void block_signals(sigset_t *signals)
 	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 }
 
+static void server_log_stopped(struct server *server)
+{
+	struct stats_snapshot now = server_collect(server);
+	uint64_t unparked =
+		now.values[COUNTER_connections_unparked] -
+		server->record.continued.values[COUNTER_connections_unparked];
+
+	if (unparked > 0)
+		log_message(LOG_WARNING, MESSAGE_STOPPED,
+			    "stopped: %" PRIu64 " of %u connections could not "
+			    "be handed over and were ended (raise LimitNOFILE= "
+			    "or net.core.wmem_max)",
+			    unparked, server->left);
+	else
+		log_message(LOG_INFO, MESSAGE_STOPPED, "stopped");
+}
+
 static int server_serve(struct server *server)
 {
 	int error = reactor_run(&server->reactor);
 
 	if (error == 0)
-		log_message(LOG_INFO, MESSAGE_STOPPED, "stopped");
+		server_log_stopped(server);
 	else
 		log_message(LOG_ERR, MESSAGE_FAILED,
 			    "the main thread failed: %s (please report this)",

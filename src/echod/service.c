@@ -18,7 +18,7 @@
 /* How long a manager may be busy before it counts as one without a store. */
 #define STORE_ANSWER_USEC (5 * USEC_PER_SEC)
 
-#define STORE_PROBE "echod-probe"
+#define STORE_PROBE SERVICE_KEPT "probe"
 
 int service_take_sockets(struct service_socket **sockets)
 {

@@ -19,10 +19,11 @@ struct service_socket {
 	char *name; /* FileDescriptorName=, or what it was stored under */
 };
 
-/* What echod stores is called one of these and a number. */
-#define SERVICE_LOT    "echod-lot-"    /* both ends of a parking lot */
-#define SERVICE_OWN    "echod-own-"    /* a socket that echod bound itself */
-#define SERVICE_RECORD "echod-record-" /* by generation */
+/* What echod stores is called so and a number, see service_name_number(). */
+#define SERVICE_KEPT   "echod-kept-"
+#define SERVICE_LOT    SERVICE_KEPT "lot-"    /* both ends of a parking lot */
+#define SERVICE_OWN    SERVICE_KEPT "own-"    /* a socket that echod bound */
+#define SERVICE_RECORD SERVICE_KEPT "record-" /* by generation */
 
 /*
  * Take over the passed descriptors, close-on-exec, in an array that

@@ -227,9 +227,11 @@ void socket_reset_on_close(int fd)
 
 bool socket_is_unix_stream(int fd)
 {
-	return get_option(fd, SOL_SOCKET, SO_DOMAIN, -1) == AF_UNIX &&
-	       get_option(fd, SOL_SOCKET, SO_TYPE, -1) == SOCK_STREAM &&
-	       get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 1) == 0;
+	struct address peer = { .length = sizeof(peer.un) };
+
+	return getpeername(fd, &peer.any, &peer.length) == 0 &&
+	       get_option(fd, SOL_SOCKET, SO_DOMAIN, -1) == AF_UNIX &&
+	       get_option(fd, SOL_SOCKET, SO_TYPE, -1) == SOCK_STREAM;
 }
 
 void socket_shut_down(int fd)

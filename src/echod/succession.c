@@ -28,14 +28,26 @@ static int record_number(const struct record *record)
 	return (int)(record->head->generation % GENERATIONS);
 }
 
+static void record_name(char name[static 32], const struct record *record)
+{
+	(void)snprintf(name, 32, SERVICE_RECORD "%d", record_number(record));
+}
+
 static void store_record(const struct record *record)
 {
 	char name[32];
 
-	(void)snprintf(name, sizeof(name), SERVICE_RECORD "%d",
-		       record_number(record));
+	record_name(name, record);
 	if (record->fd >= 0)
 		service_store(name, &record->fd, 1);
+}
+
+static void unstore_record(const struct record *record)
+{
+	char name[32];
+
+	record_name(name, record);
+	service_unstore(name);
 }
 
 /* Those that ours has in it: its own is stored by now. */
@@ -143,8 +155,10 @@ void succession_begin(struct succession *succession, struct crew *crew,
 	succession_adopt(succession);
 	parking_settle(&succession->parking, succession->preserve);
 	unstore_older_records(record, intake);
-	if (!succession->preserve)
+	if (!succession->preserve) {
 		intake_unstore_own(intake);
+		unstore_record(record);
+	}
 	if (!succession->preserve && options->preserve == PRESERVE_YES)
 		log_message(LOG_WARNING, NULL,
 			    "connections cannot outlive this process: there is "
@@ -155,9 +169,12 @@ void succession_begin(struct succession *succession, struct crew *crew,
 void succession_end(struct succession *succession, bool handed_over)
 {
 	parking_end(&succession->parking, handed_over);
-	if (!succession->intake)
+	if (!succession->preserve)
 		return;
 	succession->intake->handed_over = handed_over;
-	if (!handed_over)
-		intake_unstore_own(succession->intake);
+	if (handed_over)
+		return;
+	intake_unstore_own(succession->intake);
+	unstore_record(succession->record);
+	succession->preserve = false;
 }
