@@ -90,12 +90,12 @@ struct worker {
 	uint64_t drain_deadline;
 
 	pthread_t thread;
-	bool started;
 	int wake_fd; /* eventfd(2) */
+	bool started;
+	atomic_bool finished;
 	struct event_source wake;
 	atomic_uint requests; /* posted, not yet seen */
 	atomic_uint answered; /* dealt with since they were last posted */
-	atomic_bool finished;
 	worker_request_handler *on_request; /* in the worker's thread */
 	worker_signal *on_answer; /* in the worker's thread, after on_request */
 	void *context;
