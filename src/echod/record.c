@@ -86,25 +86,23 @@ static int memory_open(uint64_t size)
 static void *memory_map(int fd, uint64_t size)
 {
 	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 
-	return memory == MAP_FAILED ? NULL : memory;
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 }
 
 int record_create(struct record *record, size_t threads)
 {
 	uint64_t size = record_size(threads);
 	int fd = memory_open(size);
-	void *memory = fd < 0 ? NULL : memory_map(fd, size);
+	void *memory = memory_map(fd, size);
 
-	*record = (struct record){ .fd = fd, .size = size };
-	if (!memory && fd >= 0) {
+	if (memory == MAP_FAILED && fd >= 0) {
 		close(fd);
-		record->fd = -1;
+		fd = -1;
+		memory = memory_map(fd, size);
 	}
-	if (!memory)
-		memory = memory_map(-1, size);
-	if (!memory)
+	*record = (struct record){ .fd = fd, .size = size };
+	if (memory == MAP_FAILED)
 		return -errno;
 	record->head = memory;
 	record->stats = (void *)(record->head + 1);
