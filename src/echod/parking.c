@@ -89,3 +89,9 @@ void parking_park_adopted(struct worker *worker)
 	list_append_all(&worker->unparked, &worker->young.entries);
 	(void)park_unparked(worker);
 }
+
+void parking_park_rest(struct worker *worker)
+{
+	if (!list_is_empty(&worker->unparked))
+		park_or_wait(worker);
+}

@@ -42,6 +42,9 @@ void parking_hand_over(struct worker *worker);
 /* Park whoever may be, in a lot that is still being emptied. */
 void parking_park_adopted(struct worker *worker);
 
+/* When it is: who found no room waits for it. */
+void parking_park_rest(struct worker *worker);
+
 struct parking_lot {
 	int number;	     /* in its name */
 	int ends[2], fds;    /* of those that came back under that name */

@@ -333,6 +333,8 @@ void parking_adopt(struct parking *parking, bool poisoned)
 			parking_empty(parking, lot->ends[end], lot->left[end],
 				      poisoned);
 	}
+	for (size_t i = 0; i < parking->worker_count; i++)
+		parking_park_rest(&parking->workers[i]);
 }
 
 /* --- Which lots there are to be --- */
