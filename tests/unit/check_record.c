@@ -273,7 +273,7 @@ START_TEST(of_several_the_newest_counts)
 	count(&next, 1, 20);
 	ck_assert_int_eq(record_create(&newest, 2), 0);
 	memcpy(fds[0], (int[]){ record.fd, next.fd, next.fd }, sizeof(fds[0]));
-	memcpy(fds[1], (int[]){ next.fd, record.fd, next.fd }, sizeof(fds[1]));
+	memcpy(fds[1], (int[]){ next.fd, next.fd, record.fd }, sizeof(fds[1]));
 	for (size_t i = 0; i < ARRAY_SIZE(fds[0]); i++)
 		ck_assert(record_continue(&newest, fds[_i][i]));
 	ck_assert_uint_eq(counted(&newest, 0), 25);

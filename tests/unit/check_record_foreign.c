@@ -211,6 +211,15 @@ START_TEST(other_heads_are_ignored)
 }
 END_TEST
 
+/* It is as large as it says, but nobody counted. */
+START_TEST(a_record_of_nobody_is_ignored)
+{
+	left.head->threads = 0;
+	left.head->size = sizeof(*left.head);
+	expect_ignored(copy_of(sizeof(*left.head), SEALS));
+}
+END_TEST
+
 /* It is as large as it says, with room for that many threads. */
 START_TEST(what_would_take_for_ever_is_ignored)
 {
@@ -237,6 +246,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, other_sizes_are_ignored);
 	tcase_add_loop_test(tcase, other_heads_are_ignored, 0,
 			    ARRAY_SIZE(lies));
+	tcase_add_test(tcase, a_record_of_nobody_is_ignored);
 	tcase_add_test(tcase, what_would_take_for_ever_is_ignored);
 	suite_add_tcase(suite, tcase);
 	return suite;
