@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of the memfd, and of its duplicate in the service manager's store. */
+/* Of the memfd, as /proc/PID/fd shows it. */
 #define RECORD_NAME "echod-record"
 
 #define RECORD_FAULTS 3
