@@ -38,8 +38,8 @@ static const struct fins {
 
 int position_echoed(const struct position *position, size_t *echoed)
 {
-	uint64_t received = position->received, consumed;
 	uint64_t written = position->acknowledged + position->unacknowledged;
+	uint64_t unread = position->unread, consumed;
 	const struct fins *fins;
 
 	if (position->state >= ARRAY_SIZE(fins_of_state))
@@ -47,16 +47,13 @@ int position_echoed(const struct position *position, size_t *echoed)
 	fins = &fins_of_state[position->state];
 	if (!fins->connected)
 		return -ENOTCONN;
-	if (received < fins->received || written < fins->sent)
+	if (position->received < unread + fins->received)
 		return -EBADMSG;
-	received -= fins->received;
-	written -= fins->sent;
-	if (received < position->unread)
+	consumed = position->received - fins->received - unread;
+	if (written < consumed + fins->sent ||
+	    written - fins->sent - consumed > unread)
 		return -EBADMSG;
-	consumed = received - position->unread;
-	if (written < consumed || written > received)
-		return -EBADMSG;
-	*echoed = (size_t)(written - consumed);
+	*echoed = (size_t)(written - fins->sent - consumed);
 	return 0;
 }
 
