@@ -48,6 +48,7 @@ echod_unit_tests = \
 	tests/unit/check_options_error \
 	tests/unit/check_options_help \
 	tests/unit/check_packet_info \
+	tests/unit/check_position \
 	tests/unit/check_privilege \
 	tests/unit/check_reactor \
 	tests/unit/check_record \
@@ -170,6 +171,14 @@ tests_unit_check_kernel_SOURCES = \
 	tests/unit/kernel_unix.c \
 	tests/unit/kernel_urgent.c
 
+tests_unit_check_position_SOURCES = \
+	tests/unit/check_position.c tests/unit/position.h \
+	tests/unit/position_fixture.c \
+	tests/unit/position_queue.c \
+	tests/unit/position_race.c \
+	tests/unit/position_random.c \
+	tests/unit/position_state.c
+
 tests_unit_check_reactor_SOURCES = \
 	tests/unit/check_reactor.c tests/unit/reactor.h \
 	tests/unit/reactor_poll.c \
@@ -251,6 +260,9 @@ tests_unit_check_ping_failure_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--wrap=signalfd -Wl,--wrap=timerfd_create
 tests_unit_check_ping_summary_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--wrap=export_files -Wl,--wrap=mmap
+tests_unit_check_position_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=call_receive -Wl,--wrap=getsockopt \
+	-Wl,--wrap=socket_unacknowledged -Wl,--wrap=socket_unread
 tests_unit_check_privilege_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getpwnam \
 	-Wl,--wrap=initgroups -Wl,--wrap=setresgid -Wl,--wrap=setresuid
 tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
