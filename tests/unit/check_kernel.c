@@ -13,11 +13,10 @@
 #include "common/macros.h"
 
 static TCase *(*const parts[])(void) = {
-	kernel_epoll_case,	kernel_exclusive_case, kernel_urgent_case,
-	kernel_tcp_end_case,	kernel_tcp_queue_case, kernel_tcp_listen_case,
-	kernel_datagram_case,	kernel_address_case,   kernel_unix_case,
-	kernel_train_case,	kernel_address_case,   kernel_unix_case,
-	kernel_descriptor_case,
+	kernel_epoll_case,    kernel_exclusive_case,  kernel_urgent_case,
+	kernel_tcp_end_case,  kernel_tcp_queue_case,  kernel_tcp_listen_case,
+	kernel_datagram_case, kernel_address_case,    kernel_unix_case,
+	kernel_train_case,    kernel_descriptor_case, kernel_memfd_case,
 };
 
 static void add_part(Suite *suite, TCase *part)

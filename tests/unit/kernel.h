@@ -19,6 +19,7 @@ TCase *kernel_train_case(void);	     /* many datagrams in one message */
 TCase *kernel_address_case(void);    /* who asked whom, groups, spoofing */
 TCase *kernel_unix_case(void);	     /* records, ends, full queues */
 TCase *kernel_descriptor_case(void); /* descriptors passed (SCM_RIGHTS) */
+TCase *kernel_memfd_case(void);	     /* memory that outlives a process */
 
 /* What every kind of stream promises, by kind; NULL when there are no more. */
 TCase *kernel_stream_case(size_t index);

@@ -188,6 +188,96 @@ START_TEST(a_connection_lives_on_in_flight)
 }
 END_TEST
 
+/* The peer's is the connection that lies in the queue as well. */
+static void park(int fd, int tcp[2])
+{
+	tcp_pair(tcp);
+	ck_assert_int_eq(send_descriptors(fd, "x", tcp[SERVER], 1), 0);
+}
+
+START_TEST(shutdown_sends_a_fin_although_a_duplicate_is_in_flight)
+{
+	int fds[2], tcp[2];
+	char byte;
+
+	unix_pair(SOCK_STREAM, fds);
+	park(fds[0], tcp);
+	ck_assert_int_eq(shutdown(tcp[SERVER], SHUT_RDWR), 0);
+	ck_assert_int_eq(close(tcp[SERVER]), 0);
+	await_readable(tcp[CLIENT]);
+	ck_assert_int_eq(recv(tcp[CLIENT], &byte, 1, 0), 0);
+}
+END_TEST
+
+START_TEST(connecting_to_nobody_resets_although_a_duplicate_is_in_flight)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	int fds[2], tcp[2];
+	char byte;
+
+	unix_pair(SOCK_STREAM, fds);
+	park(fds[0], tcp);
+	ck_assert_int_eq(connect(tcp[SERVER], &nobody, sizeof(nobody)), 0);
+	await_readable(tcp[CLIENT]);
+	ck_assert_int_eq(recv(tcp[CLIENT], &byte, 1, 0), -1);
+	ck_assert_int_eq(errno, ECONNRESET);
+}
+END_TEST
+
+/* How the oldest in a queue are given up, and none of the others. */
+START_TEST(recv_drops_the_descriptors_of_one_message_alone)
+{
+	int fds[2], first[2], second[2];
+	char buffer[16];
+
+	unix_pair(SOCK_STREAM, fds);
+	park(fds[0], first);
+	ck_assert_int_eq(close(first[SERVER]), 0);
+	park(fds[0], second);
+	ck_assert_int_eq(close(second[SERVER]), 0);
+	ck_assert_int_eq(recv(fds[1], buffer, sizeof(buffer), 0), 1);
+	await_events(first[CLIENT], POLLRDHUP);
+	ck_assert_int_eq(events_now(second[CLIENT], POLLRDHUP), 0);
+	ck_assert_uint_eq(fd_inq(fds[1]), 1);
+}
+END_TEST
+
+static uint64_t cookie(int fd)
+{
+	uint64_t value = 0;
+	socklen_t length = sizeof(value);
+
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &value, &length),
+			 0);
+	return value;
+}
+
+/* So whoever finds a connection twice in a queue can tell. */
+START_TEST(peek_gives_duplicates_which_their_cookie_tells)
+{
+	int fds[2], tcp[2], other[2];
+
+	tcp_pair(other);
+	unix_pair(SOCK_STREAM, fds);
+	park(fds[0], tcp);
+	for (int i = 0; i < 3; i++) {
+		struct parcel parcel;
+		int duplicate;
+
+		parcel_init(&parcel, 1);
+		ck_assert_uint_eq(receive_descriptors(fds[1], &parcel,
+						      i < 2 ? MSG_PEEK : 0),
+				  1);
+		memcpy(&duplicate, CMSG_DATA(&parcel.control.header),
+		       sizeof(int));
+		ck_assert_int_ne(duplicate, tcp[SERVER]);
+		ck_assert_uint_eq(cookie(duplicate), cookie(tcp[SERVER]));
+		ck_assert_uint_ne(cookie(duplicate), cookie(other[SERVER]));
+	}
+	ck_assert_uint_eq(fd_inq(fds[1]), 0);
+}
+END_TEST
+
 /* Never more than this many in flight: the limit, and one message beyond. */
 static int fill_flight(int fd, size_t limit)
 {
@@ -236,6 +326,13 @@ TCase *kernel_descriptor_case(void)
 		part,
 		peek_with_an_offset_copies_descriptors_and_leaves_them_queued);
 	tcase_add_test(part, a_connection_lives_on_in_flight);
+	tcase_add_test(part,
+		       shutdown_sends_a_fin_although_a_duplicate_is_in_flight);
+	tcase_add_test(
+		part,
+		connecting_to_nobody_resets_although_a_duplicate_is_in_flight);
+	tcase_add_test(part, recv_drops_the_descriptors_of_one_message_alone);
+	tcase_add_test(part, peek_gives_duplicates_which_their_cookie_tells);
 	tcase_add_test(part,
 		       descriptors_in_flight_are_bounded_by_rlimit_nofile);
 	return part;

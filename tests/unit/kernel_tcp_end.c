@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -135,6 +136,40 @@ START_TEST(close_sends_no_fin_while_a_duplicate_exists_but_shutdown_does)
 }
 END_TEST
 
+/* How a successor gets rid of a connection that it cannot serve. */
+START_TEST(connecting_to_nobody_resets_although_a_duplicate_exists)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	int fds[2], duplicate, error;
+
+	tcp_pair(fds);
+	duplicate = fcntl(fds[SERVER], F_DUPFD_CLOEXEC, 0);
+	ck_assert_int_ge(duplicate, 0);
+	ck_assert_int_eq(connect(fds[SERVER], &nobody, sizeof(nobody)), 0);
+	ck_assert_uint_eq(read_stream(fds[CLIENT], 0, &error), 0);
+	ck_assert_int_eq(error, ECONNRESET);
+	ck_assert_int_eq(tcp_state(duplicate), TCP_CLOSE);
+}
+END_TEST
+
+START_TEST(data_after_shutdown_of_both_ways_is_answered_with_a_reset)
+{
+	int fds[2], duplicate, error;
+
+	tcp_pair(fds);
+	duplicate = fcntl(fds[SERVER], F_DUPFD_CLOEXEC, 0);
+	ck_assert_int_eq(shutdown(fds[SERVER], SHUT_RDWR), 0);
+	ck_assert_int_eq(close(fds[SERVER]), 0);
+	expect_eof(fds[CLIENT]);
+	send_text(fds[CLIENT], "too late");
+	await_events(fds[CLIENT], POLLERR);
+	error = fd_option(fds[CLIENT], SOL_SOCKET, SO_ERROR);
+	ck_assert_msg(error == EPIPE || error == ECONNRESET, "%s",
+		      strerror(error));
+	ck_assert_int_eq(tcp_state(duplicate), TCP_CLOSE);
+}
+END_TEST
+
 START_TEST(user_timeout_removes_a_peer_that_keeps_its_window_shut)
 {
 	int fds[2], epoll_fd;
@@ -165,6 +200,11 @@ TCase *kernel_tcp_end_case(void)
 	tcase_add_test(
 		part,
 		close_sends_no_fin_while_a_duplicate_exists_but_shutdown_does);
+	tcase_add_test(part,
+		       connecting_to_nobody_resets_although_a_duplicate_exists);
+	tcase_add_test(
+		part,
+		data_after_shutdown_of_both_ways_is_answered_with_a_reset);
 	tcase_add_test(part,
 		       user_timeout_removes_a_peer_that_keeps_its_window_shut);
 	return part;
