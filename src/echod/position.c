@@ -84,7 +84,7 @@ static bool moved(const struct position *before, const struct position *after)
  */
 static int read_together(int fd, struct position *position)
 {
-	struct position after;
+	struct position after = { 0 };
 	int error;
 
 	error = read_counters(fd, position);
@@ -100,7 +100,7 @@ static int read_together(int fd, struct position *position)
 
 int position_read(int fd, size_t *echoed)
 {
-	struct position position;
+	struct position position = { 0 };
 	int error, attempts = 0;
 
 	do
