@@ -44,11 +44,13 @@ libechod_a_SOURCES = \
 	src/echod/log_entry.h \
 	src/echod/log_ring.c src/echod/log_ring.h \
 	src/echod/lot.c src/echod/lot.h \
+	src/echod/lot_look.c src/echod/lot_state.h \
 	src/echod/offload.c src/echod/offload.h \
 	src/echod/options.c src/echod/options.h \
 	src/echod/packet_info.c src/echod/packet_info.h \
 	src/echod/parking.c src/echod/parking.h \
-	src/echod/parking_adopt.c \
+	src/echod/parking_adopt.c src/echod/parking_state.h \
+	src/echod/parking_lots.c \
 	src/echod/position.c src/echod/position.h \
 	src/echod/privilege.c src/echod/privilege.h \
 	src/echod/reactor.c src/echod/reactor.h \

@@ -16,6 +16,8 @@
 
 #include "echod/connection_state.h"
 
+#include "echod/socket.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -114,6 +116,10 @@ static void connection_on_nothing(struct connection *connection, int error)
 		connection_fail(connection, error);
 		return;
 	}
+	/* At the urgent mark a signal may have been in the way: tried again. */
+	if ((connection->source.ready & EPOLLPRI) &&
+	    socket_unread(connection->source.fd) > 0)
+		return;
 	event_source_consume(&connection->source, EPOLLIN | MORE_TO_COME);
 	if (connection->draining)
 		connection_finish(connection);

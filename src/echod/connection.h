@@ -66,6 +66,9 @@ struct worker *connection_worker(struct list_node *place);
 int connection_descriptor(struct list_node *place);
 void connection_on_parked(struct list_node *place);
 
+/* End one that cannot leave a lot, where it may not be while it is served. */
+void connection_give_up(struct list_node *place);
+
 /* Echo what can be echoed at once, within bounds. */
 void connection_answer(struct idle_entry *entry);
 

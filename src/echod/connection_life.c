@@ -38,7 +38,7 @@ static void connection_free(struct connection *connection, const char *reason)
 	idle_queue_remove(&connection->idle);
 	if (connection->parkable)
 		idle_queue_remove(place_of(connection));
-	if (connection->sole && !connection->parked)
+	if (connection->sole && !connection->duplicated)
 		event_source_forget(&connection->source);
 	else
 		event_source_remove(&connection->source);
@@ -51,10 +51,10 @@ void connection_close(struct connection *connection, const char *reason)
 {
 	struct worker *worker = worker_of(&connection->source);
 
-	if (connection->parked) {
+	if (connection->parked)
 		lot_leave(&worker->lot, &place_of(connection)->link);
+	if (connection->duplicated)
 		socket_shut_down(connection->source.fd);
-	}
 	STATS_COUNT(worker->stats, connections_closed, 1);
 	connection_free(connection, reason);
 }
@@ -62,7 +62,7 @@ void connection_close(struct connection *connection, const char *reason)
 /* For a connection that is broken, or that echod ends with bytes left over. */
 static void connection_reset(struct connection *connection, const char *reason)
 {
-	if (connection->parked)
+	if (connection->duplicated)
 		socket_disconnect(connection->source.fd);
 	else
 		socket_reset_on_close(connection->source.fd);
@@ -118,6 +118,7 @@ static struct connection *connection_new(struct worker *worker, int fd,
 		.peeks = worker->policy->preserve || !origin->tcp,
 		.sole = origin->sole,
 		.parkable = parkable,
+		.duplicated = origin->adopted && origin->tcp,
 		.logged = logged,
 	};
 	event_source_init(&connection->source, fd, connection_on_ready);
@@ -220,7 +221,15 @@ int connection_descriptor(struct list_node *place)
 
 void connection_on_parked(struct list_node *place)
 {
-	placed_at(place)->parked = true;
+	placed_at(place)->parked = placed_at(place)->duplicated = true;
+}
+
+void connection_give_up(struct list_node *place)
+{
+	struct connection *connection = placed_at(place);
+
+	connection->duplicated = true;
+	connection_end(connection, "cannot be kept");
 }
 
 void connection_answer(struct idle_entry *entry)

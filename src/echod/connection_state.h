@@ -24,6 +24,7 @@ struct connection {
 	uint8_t state;
 	bool peeks; /* always: bytes are left with the kernel until sent */
 	bool draining, logged, sole, parkable, parked;
+	bool duplicated; /* in some lot: close(2) does not end it */
 };
 
 static inline struct connection *connection_of(struct idle_entry *entry)

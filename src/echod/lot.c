@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "echod/lot.h"
+#include "echod/lot_state.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,26 +21,6 @@
  * sk_buff and the smallest buffer, 768 bytes in Linux 6.18.
  */
 #define MESSAGE_COST 1024
-
-/* A message is one byte that says how it is to be read. */
-#define FORMAT	   1
-#define LENGTH_MAX 64 /* of whatever another version may have sent */
-
-struct lot_message {
-	struct list_node link; /* in the lot's messages */
-	struct list_node live; /* places */
-	size_t parked;
-};
-
-union rights {
-	struct cmsghdr header;
-	char bytes[CMSG_SPACE(LOT_BATCH * sizeof(int))];
-};
-
-static struct lot_message *message_of(struct list_node *link)
-{
-	return container_of(link, struct lot_message, link);
-}
 
 void lot_init(struct lot *lot, lot_descriptor *descriptor_of, size_t parked_max)
 {
@@ -79,34 +57,9 @@ int lot_open(struct lot *lot)
 	return 0;
 }
 
-static int input_of(int end)
-{
-	int length = 0;
-
-	return ioctl(end, SIOCINQ, &length) < 0 ? 0 : length;
-}
-
-/* Both ends look alike: the exit is where something can be received. */
-static bool is_turned(const int ends[2])
-{
-	return input_of(ends[0]) > 0;
-}
-
-bool lot_is_pair(const int ends[2])
-{
-	bool turned = is_turned(ends);
-	int entrance = ends[turned ? 1 : 0], exit = ends[turned ? 0 : 1];
-	int before = input_of(exit);
-	const unsigned char nothing = FORMAT;
-
-	if (send(entrance, &nothing, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return errno == EAGAIN;
-	return input_of(exit) == before + 1;
-}
-
 void lot_take(struct lot *lot, const int ends[2])
 {
-	bool turned = is_turned(ends);
+	bool turned = lot_is_turned(ends);
 
 	lot->entrance = ends[turned ? 1 : 0];
 	lot->exit = ends[turned ? 0 : 1];
@@ -140,9 +93,9 @@ void lot_deinit(struct lot *lot)
 
 static int lot_send(struct lot *lot, const int *fds, size_t count)
 {
-	unsigned char format = FORMAT;
+	unsigned char format = LOT_FORMAT;
 	struct iovec payload = { &format, sizeof(format) };
-	union rights rights;
+	union lot_rights rights;
 	struct msghdr header = {
 		.msg_iov = &payload,
 		.msg_iovlen = 1,
@@ -160,7 +113,7 @@ static int lot_send(struct lot *lot, const int *fds, size_t count)
 	return 0;
 }
 
-static struct lot_message *message_new(void)
+struct lot_message *lot_message_new(void)
 {
 	struct lot_message *message = malloc(sizeof(*message));
 
@@ -169,11 +122,27 @@ static struct lot_message *message_new(void)
 	list_init(&message->link);
 	list_init(&message->live);
 	message->parked = 0;
+	message->length = 1;
 	return message;
 }
 
-static void lot_append(struct lot *lot, struct lot_message *message,
-		       size_t parked)
+/* Take what the message consists of out of the queue, where it is first. */
+static void lot_drop(const struct lot *lot, const struct lot_message *message)
+{
+	unsigned char bytes[LOT_LENGTH_MAX];
+	size_t left = message->length;
+
+	while (left > 0) {
+		ssize_t taken = recv(lot->exit, bytes, MIN(left, sizeof(bytes)),
+				     MSG_DONTWAIT);
+
+		if (taken <= 0 && errno != EINTR)
+			return;
+		left -= taken > 0 ? (size_t)taken : 0;
+	}
+}
+
+void lot_append(struct lot *lot, struct lot_message *message, size_t parked)
 {
 	message->parked = parked;
 	lot->parked += parked;
@@ -193,7 +162,7 @@ int lot_park(struct lot *lot, struct list_node *places)
 	/* The last place in the queue is for rotation. */
 	if (lot->message_count + 1 >= lot->message_limit)
 		return -ENOBUFS;
-	message = message_new();
+	message = lot_message_new();
 	if (!message)
 		return -ENOMEM;
 	for (; count < LOT_BATCH && place != places; place = place->next)
@@ -247,10 +216,13 @@ static size_t lot_gather(struct lot *lot, int fds[LOT_BATCH], size_t *count)
 	return messages;
 }
 
-/* Those of the first messages that live go to the tail: 0 or -errno. */
+/*
+ * Those of the first messages that live go to the tail: how many messages are
+ * gone from the head, at least one, or -errno.
+ */
 static int lot_rotate(struct lot *lot)
 {
-	struct lot_message *fresh = message_new();
+	struct lot_message *fresh = lot_message_new();
 	int fds[LOT_BATCH], error = 0;
 	size_t count, messages;
 
@@ -263,18 +235,18 @@ static int lot_rotate(struct lot *lot)
 		free(fresh);
 		return error;
 	}
-	while (messages-- > 0) {
+	for (size_t i = 0; i < messages; i++) {
 		struct lot_message *first = message_of(lot->messages.next);
 
 		list_append_all(&fresh->live, &first->live);
-		lot_discard(lot->exit, 1);
+		lot_drop(lot, first);
 		lot_forget(lot, first);
 	}
 	if (count > 0)
 		lot_append(lot, fresh, count);
 	else
 		free(fresh);
-	return 0;
+	return (int)messages;
 }
 
 /* Too many dead, or messages that could be but half as many. */
@@ -298,57 +270,25 @@ void lot_compact(struct lot *lot)
 	}
 }
 
+int lot_renew(struct lot *lot)
+{
+	size_t left = lot->message_count;
+
+	while (left > 0) {
+		int dropped = lot_rotate(lot);
+
+		if (dropped < 0)
+			return dropped;
+		left -= MIN(left, (size_t)dropped);
+	}
+	return 0;
+}
+
 void lot_leave(struct lot *lot, struct list_node *place)
 {
 	list_remove(place);
+	if (lot->exit < 0)
+		return;
 	lot->live--;
 	lot_compact(lot);
-}
-
-/* The descriptors of a message that was received. */
-static int take_rights(struct msghdr *header, int fds[LOT_BATCH])
-{
-	struct cmsghdr *control;
-	size_t count = 0;
-
-	for (control = CMSG_FIRSTHDR(header); control;
-	     control = CMSG_NXTHDR(header, control)) {
-		if (control->cmsg_level != SOL_SOCKET ||
-		    control->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(control), count * sizeof(int));
-	}
-	return (int)count;
-}
-
-int lot_look(int end, size_t room, int fds[LOT_BATCH], size_t *length,
-	     bool *lost)
-{
-	unsigned char bytes[LENGTH_MAX];
-	struct iovec payload = { bytes, MIN(room, sizeof(bytes)) };
-	union rights rights;
-	struct msghdr header = {
-		.msg_iov = &payload,
-		.msg_iovlen = 1,
-		.msg_control = &rights,
-		.msg_controllen = sizeof(rights),
-	};
-	ssize_t result = recvmsg(end, &header,
-				 MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	*length = 0;
-	*lost = false;
-	if (result < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	*length = (size_t)result;
-	*lost = header.msg_flags & MSG_CTRUNC;
-	return take_rights(&header, fds);
-}
-
-void lot_discard(int end, size_t length)
-{
-	unsigned char bytes[LENGTH_MAX];
-
-	(void)!recv(end, bytes, length, MSG_DONTWAIT);
 }

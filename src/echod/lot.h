@@ -11,6 +11,8 @@
  * queue stays when the process is gone.  Two entries of the manager's store are
  * enough for any number of descriptors.
  *
+ * The next process looks at the queue without receiving from it, and has it.
+ *
  * Who is parked is linked to its message.  The dead leave gaps, as a queue can
  * only be received from its head.  Before they are too many, the lot is
  * compacted by rotation: those of the first messages that live are sent once
@@ -60,9 +62,29 @@ bool lot_is_pair(const int ends[2]);
 
 /*
  * Take over the two ends of one that was stored, which are consumed.  What lies
- * in it is nobody's yet: see lot_look().
+ * in it has to be added, all of it, before anything is parked.
  */
 void lot_take(struct lot *lot, const int ends[2]);
+
+/*
+ * At `offset` in the queue of a stored lot's end: the number of descriptors of
+ * the next message, duplicates owned by the caller; *length are its bytes.  All
+ * of it stays there.  -errno from recvmsg(2).  *lost: some did not fit into our
+ * table of descriptors.
+ */
+int lot_look(int end, size_t offset, int fds[LOT_BATCH], size_t *length,
+	     bool *lost) MUST_CHECK;
+
+/*
+ * Add the next message that a lot had when it was taken: so long, with so many
+ * descriptors, of which those in the list live on; they leave it.  0 or
+ * -ENOMEM.
+ */
+int lot_add(struct lot *lot, size_t length, size_t parked,
+	    struct list_node *living) MUST_CHECK;
+
+/* Drop whoever does not live: 0, or -errno as lot_park(), and some stay. */
+int lot_renew(struct lot *lot) MUST_CHECK;
 
 /* Close our ends; whoever is parked is so no more.  Idempotent. */
 void lot_deinit(struct lot *lot);
@@ -83,17 +105,5 @@ void lot_leave(struct lot *lot, struct list_node *place);
 
 /* Make room if there is need; done as well whenever one leaves. */
 void lot_compact(struct lot *lot);
-
-/*
- * The first message at an end of a stored lot, which stays there, or its first
- * `room` bytes: the number of its descriptors, duplicates owned by the caller;
- * *length are its bytes, 0 if there is none.  -errno from recvmsg(2).  `lost`:
- * some did not fit into our table of descriptors.
- */
-int lot_look(int end, size_t room, int fds[LOT_BATCH], size_t *length,
-	     bool *lost) MUST_CHECK;
-
-/* Drop it. */
-void lot_discard(int end, size_t length);
 
 #endif

@@ -83,13 +83,6 @@ void parking_hand_over(struct worker *worker)
 			container_of(link, struct idle_entry, link));
 }
 
-/* Without compaction: what an earlier instance left is at the head still. */
-void parking_park_adopted(struct worker *worker)
-{
-	list_append_all(&worker->unparked, &worker->young.entries);
-	(void)park_unparked(worker);
-}
-
 void parking_park_rest(struct worker *worker)
 {
 	if (!list_is_empty(&worker->unparked))

@@ -39,17 +39,15 @@ void parking_hand_over(struct worker *worker);
 
 /* --- At the start, before there are threads --- */
 
-/* Park whoever may be, in a lot that is still being emptied. */
-void parking_park_adopted(struct worker *worker);
-
-/* When it is: who found no room waits for it. */
+/* Park the unparked, or let them wait for room. */
 void parking_park_rest(struct worker *worker);
 
 struct parking_lot {
 	int number;	     /* in its name */
 	int ends[2], fds;    /* of those that came back under that name */
 	size_t left[2];	     /* bytes of what lay there then */
-	struct worker *user; /* or NULL: to be emptied and given up */
+	struct worker *user; /* or NULL: to be given up */
+	bool strangers;	     /* among them are others than TCP */
 };
 
 /* Lots that the manager kept, and what became of what lay in them. */
@@ -58,7 +56,8 @@ struct parking {
 	size_t worker_count, next_worker;
 	struct parking_lot *lots;
 	size_t lot_count;
-	void *cookies; /* seen so far, see tsearch(3) */
+	void *cookies;	       /* seen so far, see tsearch(3) */
+	bool poisoned, spread; /* reset all; move all */
 	unsigned adopted, reset, lost;
 	uint64_t skipped; /* bytes that had been echoed already */
 };
@@ -73,8 +72,8 @@ int parking_begin(struct parking *parking, struct worker *workers, size_t count,
 		  bool preserve) MUST_CHECK;
 
 /*
- * Adopt what lies in the lots, spread over the workers, and park it again;
- * `poisoned`: reset it instead.
+ * Adopt what lies in the lots; `poisoned`: reset it instead.  If the workers
+ * are not as many as before, connections are spread over them anew.
  */
 void parking_adopt(struct parking *parking, bool poisoned);
 

@@ -1,221 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recovery is rotation, too: of each message that an earlier instance left, all
- * are adopted and sent again before it is dropped.  Whoever dies meanwhile
- * leaves duplicates, which have the same cookie.
+ * Recovery only looks: what lies in a lot stays there, and becomes what the
+ * worker has parked in it.  So whoever dies meanwhile leaves it as it was. Only
+ * who moves to another worker is parked anew, and is then in two lots for a
+ * while, which the next recovery tells by the cookie.
  */
 #include "config.h"
 
-#include "echod/parking.h"
+#include "echod/parking_state.h"
 
 #include "echod/position.h"
 #include "echod/socket.h"
 
 #include <errno.h>
-#include <search.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-/* --- Which lots there are --- */
-
-static int compare_cookies(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-	return (left > right) - (left < right);
-}
-
-/* Has it been adopted already?  Or is there no telling? */
-static bool parking_has_seen(struct parking *parking, int fd)
-{
-	uint64_t *cookie = malloc(sizeof(*cookie));
-	uint64_t **found = NULL;
-
-	if (cookie) {
-		*cookie = socket_cookie(fd);
-		found = tsearch(cookie, &parking->cookies, compare_cookies);
-	}
-	if (found && *found == cookie)
-		return *cookie == 0;
-	free(cookie);
-	return true;
-}
-
-static bool parking_has_number(const struct parking *parking, int number)
-{
-	for (size_t i = 0; i < parking->lot_count; i++) {
-		if (parking->lots[i].number == number)
-			return true;
-	}
-	return false;
-}
-
-/* One of that number that lacks an end. */
-static struct parking_lot *parking_half(struct parking *parking, int number)
-{
-	for (size_t i = 0; i < parking->lot_count; i++) {
-		struct parking_lot *lot = &parking->lots[i];
-
-		if (lot->number == number && lot->fds == 1)
-			return lot;
-	}
-	return NULL;
-}
-
-/* NULL if there is no memory. */
-static struct parking_lot *parking_add_lot(struct parking *parking, int number)
-{
-	struct parking_lot *lot = reallocarray(
-		parking->lots, parking->lot_count + 1, sizeof(*parking->lots));
-
-	if (!lot)
-		return NULL;
-	parking->lots = lot;
-	lot += parking->lot_count++;
-	*lot = (struct parking_lot){ .number = number, .ends = { -1, -1 } };
-	return lot;
-}
-
-/* The descriptor is consumed. */
-static int parking_claim_end(struct parking *parking, int number, int fd)
-{
-	struct parking_lot *lot = parking_half(parking, number);
-
-	/* Seen, lest it is adopted if it lies in a lot, too. */
-	if (!socket_is_unix_stream(fd) || parking_has_seen(parking, fd)) {
-		close(fd);
-		return 0;
-	}
-	if (!lot)
-		lot = parking_add_lot(parking, number);
-	if (!lot) {
-		close(fd);
-		return -ENOMEM;
-	}
-	lot->ends[lot->fds++] = fd;
-	return 0;
-}
-
-static int parking_claim(struct parking *parking, struct service_socket *kept,
-			 size_t count)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < count && error == 0; i++) {
-		struct service_socket *socket = &kept[i];
-		int number = service_name_number(socket->name, SERVICE_LOT);
-
-		if (number < 0)
-			continue;
-		error = parking_claim_end(parking, number, socket->fd);
-		socket->fd = -1;
-	}
-	return error;
-}
-
-static void lot_name(char name[static 32], int number)
-{
-	(void)snprintf(name, 32, SERVICE_LOT "%d", number);
-}
-
-static int parking_make_lot(struct parking *parking, struct worker *user)
-{
-	struct parking_lot *lot;
-	int number = 0, error;
-	char name[32];
-
-	while (parking_has_number(parking, number))
-		number++;
-	lot = parking_add_lot(parking, number);
-	if (!lot)
-		return -ENOMEM;
-	error = lot_open(&user->lot);
-	if (error < 0)
-		return error;
-	lot->user = user;
-	lot_name(name, number);
-	service_store(name, (int[]){ user->lot.entrance, user->lot.exit }, 2);
-	return 0;
-}
-
-/* Is it all that there is of that number, and a pair indeed? */
-static bool parking_is_whole(const struct parking *parking,
-			     const struct parking_lot *lot)
-{
-	for (size_t i = 0; i < parking->lot_count; i++) {
-		const struct parking_lot *other = &parking->lots[i];
-
-		if (other != lot && other->number == lot->number)
-			return false;
-	}
-	return lot->fds == 2 && lot_is_pair(lot->ends);
-}
-
-/* One that came back, or a new one. */
-static int parking_give_lot(struct parking *parking, struct worker *user)
-{
-	for (size_t i = 0; i < parking->lot_count; i++) {
-		struct parking_lot *lot = &parking->lots[i];
-
-		if (lot->user || !parking_is_whole(parking, lot))
-			continue;
-		lot_take(&user->lot, lot->ends);
-		lot->user = user;
-		return 0;
-	}
-	return parking_make_lot(parking, user);
-}
-
-/* A worker's share of the descriptors that may be in flight: unix(7). */
-static size_t parking_share(size_t workers)
-{
-	struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
-
-	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	return (size_t)(limit.rlim_cur / workers);
-}
-
-static void parking_prepare(struct worker *worker, size_t share)
-{
-	lot_init(&worker->lot, connection_descriptor, share);
-	worker->parking.on_capacity = parking_on_capacity;
-	idle_queue_init(&worker->young, &worker->reactor,
-			parking_timeout(worker->policy->preserve_after),
-			parking_on_age);
-}
-
-/* What is parked from now on is none of what came back. */
-static void parking_measure(struct parking *parking)
-{
-	for (size_t i = 0; i < parking->lot_count; i++) {
-		struct parking_lot *lot = &parking->lots[i];
-
-		for (int end = 0; end < lot->fds; end++)
-			lot->left[end] = socket_unread(lot->ends[end]);
-	}
-}
-
-int parking_begin(struct parking *parking, struct worker *workers, size_t count,
-		  struct service_socket *kept, size_t kept_count, bool preserve)
-{
-	int error;
-
-	*parking = (struct parking){
-		.workers = workers,
-		.worker_count = count,
-	};
-	error = parking_claim(parking, kept, kept_count);
-	for (size_t i = 0; i < count && preserve && error == 0; i++) {
-		parking_prepare(&workers[i], parking_share(count));
-		error = parking_give_lot(parking, &workers[i]);
-	}
-	parking_measure(parking);
-	return error;
-}
-
-/* --- What lies in them --- */
 
 /* Skip what was echoed of it already: 0 or -errno as position_read(). */
 static int parking_catch_up(struct parking *parking, int fd)
@@ -230,12 +28,38 @@ static int parking_catch_up(struct parking *parking, int fd)
 	return error;
 }
 
-/* Consumes the descriptor. */
-static int parking_resume(struct parking *parking, int fd,
-			  const struct socket_identity *identity)
+/*
+ * Whom it is to be served by: as before, unless the workers are not those who
+ * had the lots.
+ */
+static struct worker *parking_worker_for(struct parking *parking,
+					 const struct parking_lot *lot)
 {
-	struct worker *worker = &parking->workers[parking->next_worker++ %
-						  parking->worker_count];
+	if (lot->user && !parking->spread)
+		return lot->user;
+	return &parking->workers[parking->next_worker++ %
+				 parking->worker_count];
+}
+
+/*
+ * Of TCP: it stays in the lot if that is its worker's, or has to be parked in
+ * another.  Whoever has no counters has to leave it before being served.
+ */
+static void parking_place(struct worker *worker, const struct parking_lot *lot,
+			  struct list_node *staying)
+{
+	struct list_node *place = worker->young.entries.previous;
+
+	list_remove(place);
+	list_append(worker == lot->user ? staying : &worker->unparked, place);
+}
+
+/* Consumes the descriptor: 0 or -errno. */
+static int parking_resume(struct parking *parking, struct parking_lot *lot,
+			  int fd, const struct socket_identity *identity,
+			  struct list_node *staying)
+{
+	struct worker *worker = parking_worker_for(parking, lot);
 	const struct connection_origin origin = {
 		.name = socket_scheme(identity),
 		.tcp = socket_is_tcp(identity),
@@ -244,16 +68,24 @@ static int parking_resume(struct parking *parking, int fd,
 		.adopted = true,
 	};
 	struct address peer;
+	int error;
 
 	if (!worker_reserve_connection(worker)) {
 		close(fd);
 		return -EMFILE;
 	}
 	socket_peer(fd, &peer);
-	return connection_open(worker, fd, &origin, &peer);
+	error = connection_open(worker, fd, &origin, &peer);
+	if (error < 0)
+		return error;
+	if (!origin.tcp)
+		lot->strangers = true;
+	else if (worker->policy->preserve)
+		parking_place(worker, lot, staying);
+	return 0;
 }
 
-/* Nobody else has it any more when the message is dropped. */
+/* Nobody has any use for it. */
 static void parking_reset(int fd)
 {
 	socket_disconnect(fd);
@@ -264,7 +96,8 @@ static void parking_reset(int fd)
  * One descriptor, which is consumed.  What is no connection, or no connection
  * any more, was parked by somebody else or has ended while it was.
  */
-static void parking_adopt_one(struct parking *parking, int fd, bool poisoned)
+static void parking_adopt_one(struct parking *parking, struct parking_lot *lot,
+			      int fd, struct list_node *staying)
 {
 	struct socket_identity identity;
 	const char *reason;
@@ -280,104 +113,112 @@ static void parking_adopt_one(struct parking *parking, int fd, bool poisoned)
 		error = parking_catch_up(parking, fd);
 	if (error == -ENOTCONN) {
 		close(fd);
-	} else if (error < 0 || poisoned) {
+	} else if (error < 0 || parking->poisoned) {
 		parking->reset++;
 		parking_reset(fd);
-	} else if (parking_resume(parking, fd, &identity) < 0) {
+	} else if (parking_resume(parking, lot, fd, &identity, staying) < 0) {
 		parking->lost++;
 	} else {
 		parking->adopted++;
 	}
 }
 
-/* One message: its length, 0 if there was none. */
-static size_t parking_adopt_message(struct parking *parking, int end,
-				    size_t left, bool poisoned)
+/*
+ * The message at `offset` of what lay there at first: its length.  What cannot
+ * be looked at is the rest, of which nobody lives.
+ */
+static size_t parking_look(struct parking *parking, struct parking_lot *lot,
+			   int end, size_t offset, size_t *parked,
+			   struct list_node *staying)
 {
-	int fds[LOT_BATCH], count;
+	int fds[LOT_BATCH];
 	size_t length;
 	bool lost;
+	int count = lot_look(lot->ends[end], offset, fds, &length, &lost);
 
-	count = lot_look(end, left, fds, &length, &lost);
 	for (int i = 0; i < count; i++)
-		parking_adopt_one(parking, fds[i], poisoned);
-	if (lost)
-		parking->lost++;
-	for (size_t i = 0; i < parking->worker_count; i++)
-		parking_park_adopted(&parking->workers[i]);
-	if (length > 0)
-		lot_discard(end, length);
-	return length;
+		parking_adopt_one(parking, lot, fds[i], staying);
+	*parked = count > 0 ? (size_t)count : 0;
+	if (length > 0 && !lost)
+		return length;
+	parking->lost++;
+	*parked = LOT_BATCH;
+	return length > 0 ? length : lot->left[end] - offset;
 }
 
-/* So much lay there at first; what was sent to it since is our own. */
-static void parking_empty(struct parking *parking, int end, size_t left,
-			  bool poisoned)
+/*
+ * Who stays lives in the lot.  Without memory for that the lot is of no use: it
+ * is left as it is to the next instance, and they are parked nowhere else.
+ */
+static void parking_stay(struct worker *worker, size_t length, size_t parked,
+			 struct list_node *staying)
 {
-	while (left > 0) {
-		size_t length;
+	struct list_node *place;
 
-		length = parking_adopt_message(parking, end, left, poisoned);
-		if (length == 0)
-			return;
-		left -= MIN(left, length);
+	if (lot_add(&worker->lot, length, parked, staying) < 0) {
+		lot_deinit(&worker->lot);
+		list_append_all(&worker->unparked, staying);
+		return;
+	}
+	list_for_each (place, lot_newest(&worker->lot))
+		connection_on_parked(place);
+}
+
+static void parking_adopt_end(struct parking *parking, struct parking_lot *lot,
+			      int end)
+{
+	bool own = lot->user && lot->ends[end] == lot->user->lot.exit;
+	size_t offset = 0, length, parked;
+
+	for (; offset < lot->left[end]; offset += length) {
+		struct list_node staying;
+
+		list_init(&staying);
+		length = parking_look(parking, lot, end, offset, &parked,
+				      &staying);
+		if (own)
+			parking_stay(lot->user, length, parked, &staying);
+	}
+}
+
+/* Are there lots that nobody uses, or that nobody used? */
+static bool parking_has_changed(const struct parking *parking)
+{
+	for (size_t i = 0; i < parking->lot_count; i++) {
+		if (!parking->lots[i].user || parking->lots[i].fds == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Who has no counters may not be found there once it has been served: it leaves
+ * the lot, or ends.
+ */
+static void parking_part(struct parking *parking, struct parking_lot *lot)
+{
+	if (lot_renew(&lot->user->lot) == 0)
+		return;
+	for (size_t i = 0; i < parking->worker_count; i++) {
+		struct list_node *late = &parking->workers[i].late;
+
+		while (!list_is_empty(late))
+			connection_give_up(late->next);
 	}
 }
 
 void parking_adopt(struct parking *parking, bool poisoned)
 {
+	parking->poisoned = poisoned;
+	parking->spread = parking_has_changed(parking);
 	for (size_t i = 0; i < parking->lot_count; i++) {
-		struct parking_lot *lot = &parking->lots[i];
-
-		for (int end = 0; end < lot->fds; end++)
-			parking_empty(parking, lot->ends[end], lot->left[end],
-				      poisoned);
+		for (int end = 0; end < parking->lots[i].fds; end++)
+			parking_adopt_end(parking, &parking->lots[i], end);
 	}
 	for (size_t i = 0; i < parking->worker_count; i++)
 		parking_park_rest(&parking->workers[i]);
-}
-
-/* --- Which lots there are to be --- */
-
-static void unstore(const struct parking_lot *lot)
-{
-	char name[32];
-
-	lot_name(name, lot->number);
-	service_unstore(name);
-}
-
-static void parking_give_up(struct parking_lot *lot)
-{
-	if (lot->user)
-		lot_deinit(&lot->user->lot);
-	for (int end = 0; end < lot->fds && !lot->user; end++)
-		close(lot->ends[end]);
-	unstore(lot);
-}
-
-void parking_settle(struct parking *parking, bool preserve)
-{
-	size_t kept = 0;
-
 	for (size_t i = 0; i < parking->lot_count; i++) {
-		struct parking_lot *lot = &parking->lots[i];
-
-		if (preserve && lot->user)
-			parking->lots[kept++] = *lot;
-		else
-			parking_give_up(lot);
+		if (parking->lots[i].strangers && parking->lots[i].user)
+			parking_part(parking, &parking->lots[i]);
 	}
-	parking->lot_count = kept;
-	tdestroy(parking->cookies, free);
-	parking->cookies = NULL;
-}
-
-void parking_end(struct parking *parking, bool handed_over)
-{
-	for (size_t i = 0; i < parking->lot_count && !handed_over; i++)
-		unstore(&parking->lots[i]);
-	free(parking->lots);
-	parking->lots = NULL;
-	parking->lot_count = 0;
 }

@@ -8,6 +8,12 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+/*
+ * What was peeked at is there; but at the urgent mark recv(2) says EAGAIN if a
+ * signal is in the way, such as the one of a debugger.
+ */
+#define INTERRUPTIONS_MAX 1000
+
 static inline ssize_t receive(int fd, void *buffer, size_t size, int flags)
 {
 	ssize_t result;
@@ -84,13 +90,16 @@ int stream_consume(const struct stream *stream, void *buffer, size_t length)
 {
 	/* On TCP MSG_TRUNC discards without copying: tcp(7). */
 	int discard = stream->tcp ? MSG_TRUNC : 0;
+	int interrupted = 0;
 	ssize_t taken;
 
 	do {
 		taken = receive(stream->fd, buffer, length, discard);
-		if (taken < 0)
+		if (taken > 0)
+			length -= (size_t)taken;
+		else if (taken < 0 && (errno != EAGAIN ||
+				       ++interrupted == INTERRUPTIONS_MAX))
 			return -errno;
-		length -= (size_t)taken;
-	} while (taken > 0 && length > 0);
+	} while (taken != 0 && length > 0);
 	return length > 0 ? -EIO : 0;
 }

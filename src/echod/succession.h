@@ -28,8 +28,8 @@ void succession_continue(struct record *record, const struct intake *intake);
 
 /*
  * Take over what was kept, and let the manager keep what we have, if it does
- * and we are to.  The crew has been made and does not run yet.  Whatever fails
- * is logged, and then less is preserved.
+ * and we are to.  The crew has been made and does not run yet.  Without a store
+ * less is preserved, which is logged.
  */
 void succession_begin(struct succession *succession, struct crew *crew,
 		      struct intake *intake, struct record *record,
