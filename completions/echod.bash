@@ -29,6 +29,10 @@ _echod()
 		mapfile -t COMPREPLY < <(compgen -W 'auto no' -- "$cur")
 		return
 		;;
+	--preserve)
+		mapfile -t COMPREPLY < <(compgen -W 'auto yes no' -- "$cur")
+		return
+		;;
 	--udp-offload)
 		mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$cur")
 		return
@@ -43,7 +47,7 @@ _echod()
 		return
 		;;
 	-t | --idle-timeout | --drain-timeout | --exit-idle-time | \
-		--busy-poll | --buffer-limit)
+		--preserve-after | --busy-poll | --buffer-limit)
 		return
 		;;
 	esac
@@ -58,6 +62,8 @@ _echod()
 			-t --idle-timeout=
 			--drain-timeout=
 			--exit-idle-time=
+			--preserve=
+			--preserve-after=
 			--busy-poll=
 			--buffer-limit=
 			--udp-offload=
