@@ -14,16 +14,17 @@ from echodtest import case, main, scratch_directory, Skip
 VMADDR_CID_LOCAL = 1
 
 OPTIONS = ("listen", "workers", "cpu-affinity", "max-connections", "idle-timeout",
-           "drain-timeout", "exit-idle-time", "busy-poll", "buffer-limit",
-           "udp-offload", "user", "log-level", "log-connections", "help",
-           "version")
+           "drain-timeout", "exit-idle-time", "preserve", "preserve-after",
+           "busy-poll", "buffer-limit", "udp-offload", "user", "log-level",
+           "log-connections", "help", "version")
 BAD_ADDRESSES = ("tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "70000",
                  "tcp:127.0.0.1:65536", "tcp:127.0.0.1:-1", "tcp:[::1:7",
                  "sctp:127.0.0.1:7", "unix:", "unix:relative/path",
                  "unix:@", "unix:/" + 150 * "x", "vsock:here:7", "")
 BAD_VALUES = ("--idle-timeout=fast", "--idle-timeout=-1", "--idle-timeout=",
               "--drain-timeout=5 parsecs", "--exit-idle-time=1s",
-              "--exit-idle-time=4999ms", "--buffer-limit=much",
+              "--exit-idle-time=4999ms", "--preserve=maybe", "--preserve=",
+              "--preserve-after=soon", "--buffer-limit=much",
               "--busy-poll=often", "--cpu-affinity=first", "--cpu-affinity=3-1",
               "--buffer-limit=1Q", "--workers=0", "--workers=some",
               "--workers=-1", "--max-connections=few", "--max-connections=-1",
@@ -50,7 +51,8 @@ def help_text():
             assert echod.wait() == 0
             text = echod.output()
             assert echod.log == ""
-            missing = [name for name in OPTIONS if "--" + name not in text]
+            missing = [name for name in OPTIONS
+                       if not re.search(rf"--{name}(?![\w-])", text)]
             assert not missing, f"{missing} missing in {text}"
             long_lines = [it for it in text.splitlines() if len(it) > 80]
             assert not long_lines, long_lines
