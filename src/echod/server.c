@@ -5,7 +5,7 @@
  *
  *    RUNNING ── idle for long enough ─► PAUSING ── nothing came ─► STOPPING
  *     ▲  │                                 │                          ▲
- *     │  └──────────── TERM or INT ────────┼──────────────────────────┘
+ *     │  └──────── TERM, INT or USR2 ──────┼──────────────────────────┘
  *     └──────────── something came ────────┘
  */
 #include "config.h"
