@@ -117,6 +117,7 @@ class Echod:
         os.close(stdout)
         os.close(stderr)
         os.set_blocking(self.stderr, False)
+        self._log_open = True
         self._pidfd = os.pidfd_open(self.pid)
         started.append(self)
         if ready:
@@ -243,6 +244,17 @@ class Echod:
     def running(self):
         return not readable(self._pidfd)
 
+    def await_change(self, *files, timeout=0.0):
+        """Await its end, something in its log, or in these files; returns
+        those of the files, and takes in the log."""
+        files = [*files, self._pidfd]
+        if self._log_open:
+            files.append(self.stderr)
+        ready = readable(*files, timeout=timeout)
+        if self.stderr in ready:
+            self._log_open = self.read_log()
+        return ready
+
     def wait(self):
         """Await its end; the exit status, or -N when signal N ended it."""
         deadline = time.monotonic() + LIMIT
@@ -270,6 +282,12 @@ class Echod:
         if self.status is None:
             self.signal(signal.SIGKILL)
             self.wait()
+
+    def release(self):
+        """Give up what is kept of it, once it has ended: its log stays."""
+        for fd in (self._stdout, self.stderr, self._pidfd):
+            os.close(fd)
+        started.remove(self)
 
     # What it uses
 
