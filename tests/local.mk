@@ -24,6 +24,7 @@ echod_functional_tests = \
 	tests/functional/test_addresses.py \
 	tests/functional/test_bench.py \
 	tests/functional/test_busy_poll.py \
+	tests/functional/test_crash.py \
 	tests/functional/test_datagram.py \
 	tests/functional/test_datagram_train.py \
 	tests/functional/test_limits.py \
@@ -33,7 +34,9 @@ echod_functional_tests = \
 	tests/functional/test_options.py \
 	tests/functional/test_peers.py \
 	tests/functional/test_record.py \
+	tests/functional/test_restart.py \
 	tests/functional/test_signals.py \
+	tests/functional/test_store.py \
 	tests/functional/test_stream.py \
 	tests/functional/test_syscalls.py \
 	tests/functional/test_unix.py \
@@ -159,6 +162,17 @@ check-lint:
 check-system: all
 	@$(tests_environment) $(srcdir)/tests/system/run || test $$? = 77
 
+# A thousand restarts, and ten thousand kills at random moments beside half as
+# many at system calls (or ECHOD_RESTARTS, ECHOD_KILLS): half an hour.
+restart_tests = \
+	tests/functional/test_crash.py \
+	tests/functional/test_restart.py \
+	tests/functional/test_store.py
+check-restart:
+	@: "$${ECHOD_RESTARTS=1000}" "$${ECHOD_KILLS=10000}"; \
+	export ECHOD_RESTARTS ECHOD_KILLS; \
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(restart_tests)'
+
 # As root: a million connections (or SCALE) in a virtual machine; ten minutes.
 check-scale: all
 	@$(tests_environment) $(srcdir)/tests/scale/run || test $$? = 77
@@ -265,8 +279,8 @@ clean-local:
 CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-client bench-quick check-functional check-is-missing \
-	check-lint check-peers check-scale check-system check-unit compare \
-	coverage fuzz
+	check-lint check-peers check-restart check-scale check-system \
+	check-unit compare coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
@@ -319,11 +333,15 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/functional/daemon.py \
 	tests/functional/echodtest.py \
 	tests/functional/faulty.py \
+	tests/functional/keeper.py \
 	tests/functional/manager.py \
 	tests/functional/netspace.py \
 	tests/functional/openmetrics.py \
 	tests/functional/pinger.py \
 	tests/functional/schema.py \
+	tests/functional/traffic.py \
+	tests/functional/traffic_loop.py \
+	tests/functional/traffic_peers.py \
 	tests/functional/wrong.py \
 	tests/scale/guest \
 	tests/scale/judge.py \

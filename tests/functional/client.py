@@ -12,7 +12,7 @@ import socket
 import struct
 import termios
 
-from daemon import LIMIT
+from daemon import LIMIT, readable
 
 CHUNK = 262144
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -177,6 +177,14 @@ def _fill_some(socks, sent):
             assert len(sent[fd]) < ENDLESS, "it takes all and holds all"
 
 
+def fill_stopped(sock):
+    """Send until nothing moves, to a service that is stopped; returns what was
+    sent."""
+    sent = bytearray()
+    _fill_some([sock], {sock.fileno(): sent})
+    return bytes(sent)
+
+
 def overfill(sock, echod):
     """Send little by little, until the service cannot send it on: then it
     holds the last piece, and has left nothing unread."""
@@ -196,7 +204,7 @@ def stalled(echod):
     Filled while it is stopped: its clock runs only when all has been sent."""
     echod.pause()
     sock = connect(echod.address("tcp"))
-    _fill_some([sock], {sock.fileno(): bytearray()})
+    fill_stopped(sock)
     echod.resume()
     return sock
 
@@ -206,6 +214,14 @@ def reset(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                     struct.pack("ii", 1, 0))
     sock.close()
+
+
+def ended(sock):
+    """Whether the service has ended the stream; nothing is under way."""
+    try:
+        return bool(readable(sock)) and not sock.recv(1, socket.MSG_PEEK)
+    except ConnectionResetError:
+        return True
 
 
 def ending(sock):
