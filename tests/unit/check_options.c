@@ -85,6 +85,8 @@ START_TEST(without_arguments_there_are_defaults)
 	ck_assert(options.idle_timeout == USEC_INFINITY);
 	ck_assert_uint_eq(options.drain_timeout, 5 * USEC_PER_SEC);
 	ck_assert(options.exit_idle_time == USEC_INFINITY);
+	ck_assert_int_eq(options.preserve, PRESERVE_AUTO);
+	ck_assert_uint_eq(options.preserve_after, USEC_PER_SEC);
 	ck_assert_uint_eq(options.busy_poll, 0);
 	ck_assert_uint_eq(options.buffer_limit, 64 << 20);
 	ck_assert_ptr_null(options.user);
@@ -152,6 +154,9 @@ static const struct {
 	{ "--exit-idle-time=10min", MEMBER(exit_idle_time), 10 * MINUTE },
 	{ "--exit-idle-time=9|--exit-idle-time=infinity",
 	  MEMBER(exit_idle_time), USEC_INFINITY },
+	{ "--preserve-after=0", MEMBER(preserve_after), 0 },
+	{ "--preserve-after|250ms", MEMBER(preserve_after), 250000 },
+	{ "--preserve-after=infinity", MEMBER(preserve_after), USEC_INFINITY },
 	{ "--busy-poll=50us", MEMBER(busy_poll), 50 },
 	{ "--busy-poll=infinity", MEMBER(busy_poll), USEC_INFINITY },
 	{ "--busy-poll=1s|--busy-poll=0", MEMBER(busy_poll), 0 },
@@ -208,6 +213,17 @@ START_TEST(udp_offload_is_read)
 	ck_assert(options.udp_offload);
 	expect_run("--udp-offload=yes|--udp-offload=no");
 	ck_assert(!options.udp_offload);
+}
+END_TEST
+
+START_TEST(preserve_is_read)
+{
+	expect_run("--preserve=yes");
+	ck_assert_int_eq(options.preserve, PRESERVE_YES);
+	expect_run("--preserve|no");
+	ck_assert_int_eq(options.preserve, PRESERVE_NO);
+	expect_run("--preserve=no|--preserve=auto");
+	ck_assert_int_eq(options.preserve, PRESERVE_AUTO);
 }
 END_TEST
 
@@ -341,6 +357,7 @@ static Suite *make_suite(void)
 	tcase_add_test(value, log_level_is_read);
 	tcase_add_test(value, log_connections_is_read);
 	tcase_add_test(value, udp_offload_is_read);
+	tcase_add_test(value, preserve_is_read);
 	suite_add_tcase(suite, value);
 	tcase_add_checked_fixture(listen, NULL, teardown);
 	tcase_add_test(listen, addresses_are_read_in_order);

@@ -21,6 +21,7 @@
 #define CONNECTIONS   " is neither a number above 0 nor 'auto'" SEE
 #define STRAY	      " (addresses are given as --listen=ADDRESS)"
 #define OFFLOAD	      " is neither 'yes' nor 'no'" SEE
+#define PRESERVE      " is neither 'auto', 'yes' nor 'no'" SEE
 #define LEVEL	      " is not a level (err, warning, notice, info or debug)"
 
 static struct options options;
@@ -86,6 +87,12 @@ static const struct {
 	  "--drain-timeout='99999999999999999999'" DURATION },
 	{ { "--exit-idle-time=4999999us" },
 	  "--exit-idle-time='4999999us'" TOO_BUSY },
+	{ { "--preserve=maybe" }, "--preserve='maybe'" PRESERVE },
+	{ { "--preserve=" }, "--preserve=''" PRESERVE },
+	{ { "--preserve=Yes" }, "--preserve='Yes'" PRESERVE },
+	{ { "--preserve-after=later" },
+	  "--preserve-after='later'" DURATION },
+	{ { "--preserve-after=-1" }, "--preserve-after='-1'" DURATION },
 	{ { "--busy-poll=often" }, "--busy-poll='often'" DURATION },
 	{ { "--exit-idle-time=" }, "--exit-idle-time=''" DURATION },
 	{ { "--buffer-limit=much" }, "--buffer-limit='much'" SIZE },

@@ -121,6 +121,8 @@ START_TEST(help_has_all_options)
 		"t idle-timeout DURATION",
 		" drain-timeout DURATION",
 		" exit-idle-time DURATION",
+		" preserve auto|yes|no",
+		" preserve-after DURATION",
 		" busy-poll DURATION",
 		" buffer-limit SIZE",
 		" udp-offload yes|no",
@@ -193,6 +195,8 @@ static void expect_equal(const struct options *a, const struct options *b)
 	ck_assert(a->idle_timeout == b->idle_timeout);
 	ck_assert(a->drain_timeout == b->drain_timeout);
 	ck_assert(a->exit_idle_time == b->exit_idle_time);
+	ck_assert_int_eq(a->preserve, b->preserve);
+	ck_assert(a->preserve_after == b->preserve_after);
 	ck_assert(a->busy_poll == b->busy_poll);
 	ck_assert(a->buffer_limit == b->buffer_limit);
 	ck_assert_int_eq(a->log_level, b->log_level);
@@ -221,7 +225,7 @@ START_TEST(defaults_are_those_that_help_says)
 				 OPTION_RUN);
 		expect_equal(&options, &defaults);
 	}
-	ck_assert_int_eq(fallbacks, 10);
+	ck_assert_int_eq(fallbacks, 12);
 }
 END_TEST
 
