@@ -167,7 +167,11 @@ END_TEST
 /* Closing the only descriptor says it all. */
 START_TEST(sole_one_ends_without_a_call_for_epoll)
 {
-	struct connection_origin origin = { "test", true, false, true };
+	struct connection_origin origin = {
+		.name = "test",
+		.tcp = true,
+		.sole = true,
+	};
 	unsigned int calls;
 
 	open_pair(KIND_TCP);
