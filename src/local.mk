@@ -32,6 +32,7 @@ libechod_a_SOURCES = \
 	src/echod/crew.c src/echod/crew.h \
 	src/echod/datagram.c src/echod/datagram.h \
 	src/echod/datagram_batch.c src/echod/datagram_batch.h \
+	src/echod/descriptors.c src/echod/descriptors.h \
 	src/echod/drain.c src/echod/drain.h \
 	src/echod/guard.c src/echod/guard.h \
 	src/echod/held.c src/echod/held.h \

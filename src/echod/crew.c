@@ -39,9 +39,6 @@ static uint32_t descriptors_for_connections(size_t sockets, size_t workers)
 		DESCRIPTOR_RESERVE + sockets + DESCRIPTORS_PER_WORKER * workers;
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur <= used)
 		return 1;
 	return (uint32_t)MIN(limit.rlim_cur - used, (rlim_t)INT32_MAX);

@@ -32,9 +32,8 @@ struct crew {
 unsigned crew_cpu_count(void);
 
 /*
- * Set what all workers have in common.  The limit on descriptors is raised as
- * far as it may be; what the intake and `count` workers leave of it is there
- * for connections.
+ * Set what all workers have in common.  What the intake and `count` workers
+ * leave of the limit on descriptors is there for connections.
  */
 void crew_set_policy(struct crew *crew, const struct options *options,
 		     const struct intake *intake, size_t count);

@@ -261,8 +261,25 @@ static bool lot_is_sparse(const struct lot *lot)
 		lot->message_count > 2 * needed);
 }
 
+/*
+ * First messages of which nobody lives.  This needs not send, which fails for
+ * as long as this user has too many descriptors in flight.
+ */
+static void lot_drop_dead(struct lot *lot)
+{
+	while (!list_is_empty(&lot->messages)) {
+		struct lot_message *first = message_of(lot->messages.next);
+
+		if (!list_is_empty(&first->live))
+			return;
+		lot_drop(lot, first);
+		lot_forget(lot, first);
+	}
+}
+
 void lot_compact(struct lot *lot)
 {
+	lot_drop_dead(lot);
 	for (int i = 0; i < ROTATIONS && lot_is_sparse(lot); i++) {
 		/* It is tried again when the next one dies or is parked. */
 		if (lot_rotate(lot) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "echod/descriptors.h"
 #include "echod/log.h"
 #include "echod/options.h"
 #include "echod/server.h"
@@ -22,6 +23,7 @@ static enum exit_status serve(const struct options *options)
 	int error;
 
 	log_set_level(options->log_level);
+	descriptors_reserve();
 	error = log_start();
 	if (error == 0)
 		error = server_run(options);

@@ -98,15 +98,27 @@ static int parking_claim(struct parking *parking, struct service_socket *kept,
 	int error = 0;
 
 	for (size_t i = 0; i < count && error == 0; i++) {
-		struct service_socket *socket = &kept[i];
-		int number = service_name_number(socket->name, SERVICE_LOT);
+		int number = service_name_number(kept[i].name, SERVICE_LOT);
 
 		if (number < 0)
 			continue;
-		error = parking_claim_end(parking, number, socket->fd);
-		socket->fd = -1;
+		error = parking_claim_end(parking, number, kept[i].fd);
+		kept[i].fd = -1;
 	}
 	return error;
+}
+
+/* What was called a lot and was none does not come back. */
+static void parking_unstore_foreign(const struct parking *parking,
+				    const struct service_socket *kept,
+				    size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int number = service_name_number(kept[i].name, SERVICE_LOT);
+
+		if (number >= 0 && !parking_has_number(parking, number))
+			service_unstore(kept[i].name);
+	}
 }
 
 static void lot_name(char name[static 32], int number)
@@ -201,6 +213,7 @@ int parking_begin(struct parking *parking, struct worker *workers, size_t count,
 		.worker_count = count,
 	};
 	error = parking_claim(parking, kept, kept_count);
+	parking_unstore_foreign(parking, kept, kept_count);
 	for (size_t i = 0; i < count && preserve && error == 0; i++) {
 		parking_prepare(&workers[i], parking_share(count));
 		error = parking_give_lot(parking, &workers[i]);

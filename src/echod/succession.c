@@ -95,6 +95,7 @@ static bool succession_store(struct succession *succession, bool wanted)
 		return false;
 	intake_store_own(intake);
 	store_record(succession->record);
+	unstore_older_records(succession->record, intake);
 	/* Was there room for all of it? */
 	return service_has_store();
 }
@@ -154,9 +155,9 @@ void succession_begin(struct succession *succession, struct crew *crew,
 	crew->policy.preserve = succession->preserve;
 	succession_adopt(succession);
 	parking_settle(&succession->parking, succession->preserve);
-	unstore_older_records(record, intake);
 	if (!succession->preserve) {
 		intake_unstore_own(intake);
+		unstore_older_records(record, intake);
 		unstore_record(record);
 	}
 	if (!succession->preserve && options->preserve == PRESERVE_YES)

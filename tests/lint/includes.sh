@@ -17,6 +17,7 @@ common/units
 common/histogram
 echod/log
 echod/affinity
+echod/descriptors
 echod/options
 echod/stats
 echod/spin

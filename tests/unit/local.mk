@@ -30,6 +30,7 @@ echod_unit_tests = \
 	tests/unit/check_datagram_train \
 	tests/unit/check_datagram_unix \
 	tests/unit/check_datagram_wire \
+	tests/unit/check_descriptors \
 	tests/unit/check_drain \
 	tests/unit/check_guard \
 	tests/unit/check_held \
@@ -215,8 +216,8 @@ tests_unit_check_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl
 tests_unit_check_crew_making_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aligned_alloc \
 	-Wl,--wrap=calloc -Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=eventfd -Wl,--wrap=getrlimit -Wl,--wrap=malloc \
-	-Wl,--wrap=pthread_create -Wl,--wrap=sched_getaffinity \
-	-Wl,--wrap=setrlimit
+	-Wl,--wrap=pthread_create -Wl,--wrap=sched_getaffinity
+tests_unit_check_descriptors_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setrlimit
 tests_unit_check_datagram_receive_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=malloc -Wl,--wrap=call_receive_many
 tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
