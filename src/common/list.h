@@ -58,6 +58,17 @@ static inline void list_remove(struct list_node *node)
 	list_init(node);
 }
 
+/* Unlink the first node of a list that is not empty. */
+static inline struct list_node *list_take_first(struct list_node *head)
+{
+	struct list_node *first = head->next;
+
+	head->next = first->next;
+	first->next->previous = head;
+	list_init(first);
+	return first;
+}
+
 /* Move all nodes of `from`, in order, to the tail of `head`. */
 static inline void list_append_all(struct list_node *head,
 				   struct list_node *from)

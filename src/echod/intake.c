@@ -266,6 +266,41 @@ void intake_announce(const struct intake *intake)
 	}
 }
 
+/* `exact`: at this very address; else perhaps at any, with this port. */
+static bool is_accepted_by(const struct socket_identity *listener,
+			   const struct socket_identity *connection, bool exact)
+{
+	char here[ADDRESS_TEXT_MAX], there[ADDRESS_TEXT_MAX];
+
+	if (listener->kind != SOCKET_LISTENER ||
+	    listener->family != connection->family ||
+	    listener->type != connection->type ||
+	    listener->protocol != connection->protocol ||
+	    address_port(&listener->local) != address_port(&connection->local))
+		return false;
+	if (!exact)
+		return true;
+	address_format(&listener->local, here);
+	address_format(&connection->local, there);
+	return strcmp(here, there) == 0;
+}
+
+const char *intake_label_of(const struct intake *intake,
+			    const struct socket_identity *connection)
+{
+	for (int exact = 1; exact >= 0; exact--) {
+		for (size_t i = 0; i < intake->count; i++) {
+			const struct intake_socket *socket =
+				&intake->sockets[i];
+
+			if (is_accepted_by(&socket->identity, connection,
+					   exact))
+				return socket->label;
+		}
+	}
+	return socket_scheme(connection);
+}
+
 bool intake_is_pending(const struct intake *intake)
 {
 	for (size_t i = 0; i < intake->count; i++) {

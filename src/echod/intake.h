@@ -53,6 +53,13 @@ void intake_unstore_own(struct intake *intake);
 /* One log entry per address. */
 void intake_announce(const struct intake *intake);
 
+/*
+ * The label of the listener that has probably accepted a connection: one of its
+ * kind and port, at its address or at any.  Without one, the kind.
+ */
+const char *intake_label_of(const struct intake *intake,
+			    const struct socket_identity *connection);
+
 /* Is anything waiting in one of the sockets? */
 bool intake_is_pending(const struct intake *intake);
 

@@ -66,22 +66,24 @@ void lot_take(struct lot *lot, const int ends[2])
 	lot_set_limit(lot);
 }
 
-static void lot_forget(struct lot *lot, struct lot_message *message)
+/* The first message is no more; whoever lived there has been moved. */
+static void lot_forget_first(struct lot *lot)
 {
-	lot->parked -= message->parked;
+	struct lot_message *first = message_of(list_take_first(&lot->messages));
+
+	lot->parked -= first->parked;
 	lot->message_count--;
-	list_remove(&message->link);
-	free(message);
+	free(first);
 }
 
 void lot_deinit(struct lot *lot)
 {
 	while (!list_is_empty(&lot->messages)) {
-		struct lot_message *message = message_of(lot->messages.next);
+		struct list_node *live = &message_of(lot->messages.next)->live;
 
-		while (!list_is_empty(&message->live))
-			list_remove(message->live.next);
-		lot_forget(lot, message);
+		while (!list_is_empty(live))
+			list_take_first(live);
+		lot_forget_first(lot);
 	}
 	lot->live = 0;
 	if (lot->entrance >= 0)
@@ -240,7 +242,7 @@ static int lot_rotate(struct lot *lot)
 
 		list_append_all(&fresh->live, &first->live);
 		lot_drop(lot, first);
-		lot_forget(lot, first);
+		lot_forget_first(lot);
 	}
 	if (count > 0)
 		lot_append(lot, fresh, count);
@@ -273,7 +275,7 @@ static void lot_drop_dead(struct lot *lot)
 		if (!list_is_empty(&first->live))
 			return;
 		lot_drop(lot, first);
-		lot_forget(lot, first);
+		lot_forget_first(lot);
 	}
 }
 

@@ -17,6 +17,7 @@
 
 #include "echod/connection.h"
 #include "echod/service.h"
+#include "echod/socket.h"
 #include "echod/worker.h"
 
 #include <stdbool.h>
@@ -50,6 +51,10 @@ struct parking_lot {
 	bool strangers;	     /* among them are others than TCP */
 };
 
+/* What a connection is called after in the log; borrowed for good. */
+typedef const char *parking_label(void *context,
+				  const struct socket_identity *identity);
+
 /* Lots that the manager kept, and what became of what lay in them. */
 struct parking {
 	struct worker *workers;
@@ -58,6 +63,8 @@ struct parking {
 	size_t lot_count;
 	void *cookies;	       /* seen so far, see tsearch(3) */
 	bool poisoned, spread; /* reset all; move all */
+	parking_label *label_of;
+	void *context;
 	unsigned adopted, reset, lost;
 	uint64_t skipped; /* bytes that had been echoed already */
 };
@@ -75,7 +82,8 @@ int parking_begin(struct parking *parking, struct worker *workers, size_t count,
  * Adopt what lies in the lots; `poisoned`: reset it instead.  If the workers
  * are not as many as before, connections are spread over them anew.
  */
-void parking_adopt(struct parking *parking, bool poisoned);
+void parking_adopt(struct parking *parking, bool poisoned,
+		   parking_label *label_of, void *context);
 
 /* Give up the lots that no worker needs, or all if not `preserve`. */
 void parking_settle(struct parking *parking, bool preserve);

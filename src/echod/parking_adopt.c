@@ -61,7 +61,7 @@ static int parking_resume(struct parking *parking, struct parking_lot *lot,
 {
 	struct worker *worker = parking_worker_for(parking, lot);
 	const struct connection_origin origin = {
-		.name = socket_scheme(identity),
+		.name = parking->label_of(parking->context, identity),
 		.tcp = socket_is_tcp(identity),
 		.records = identity->type == SOCK_SEQPACKET,
 		.sole = true,
@@ -115,9 +115,12 @@ static void parking_adopt_one(struct parking *parking, struct parking_lot *lot,
 		close(fd);
 	} else if (error < 0 || parking->poisoned) {
 		parking->reset++;
+		STATS_COUNT(parking->workers->stats, connections_reset, 1);
+		STATS_COUNT(parking->workers->stats, connections_closed, 1);
 		parking_reset(fd);
 	} else if (parking_resume(parking, lot, fd, &identity, staying) < 0) {
 		parking->lost++;
+		STATS_COUNT(parking->workers->stats, connections_closed, 1);
 	} else {
 		parking->adopted++;
 	}
@@ -207,8 +210,11 @@ static void parking_part(struct parking *parking, struct parking_lot *lot)
 	}
 }
 
-void parking_adopt(struct parking *parking, bool poisoned)
+void parking_adopt(struct parking *parking, bool poisoned,
+		   parking_label *label_of, void *context)
 {
+	parking->label_of = label_of;
+	parking->context = context;
 	parking->poisoned = poisoned;
 	parking->spread = parking_has_changed(parking);
 	for (size_t i = 0; i < parking->lot_count; i++) {

@@ -125,12 +125,19 @@ static void log_adopted(const struct parking *parking, uint64_t usec)
 			 parking->lost);
 }
 
+static const char *label_of(void *context,
+			    const struct socket_identity *identity)
+{
+	return intake_label_of(context, identity);
+}
+
 static void succession_adopt(struct succession *succession)
 {
 	bool poisoned = record_is_poisoned(succession->record);
 	uint64_t begun = reactor_clock();
 
-	parking_adopt(&succession->parking, poisoned);
+	parking_adopt(&succession->parking, poisoned, label_of,
+		      succession->intake);
 	log_adopted(&succession->parking, reactor_clock() - begun);
 	if (!poisoned)
 		return;

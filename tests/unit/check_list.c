@@ -115,6 +115,19 @@ START_TEST(remove_is_idempotent)
 }
 END_TEST
 
+START_TEST(take_first_unlinks_it)
+{
+	list_append(&list, &a.link);
+	list_append(&list, &b.link);
+	ck_assert_ptr_eq(list_take_first(&list), &a.link);
+	ck_assert(!list_is_linked(&a.link));
+	assert_names(&list, "b");
+	ck_assert_ptr_eq(list_take_first(&list), &b.link);
+	ck_assert(list_is_empty(&list));
+	ck_assert(!list_is_linked(&b.link));
+}
+END_TEST
+
 START_TEST(append_all_moves_in_order)
 {
 	list_append(&list, &a.link);
@@ -181,6 +194,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, insert_before_a_node_or_the_first);
 	tcase_add_test(tcase, remove_anywhere);
 	tcase_add_test(tcase, remove_is_idempotent);
+	tcase_add_test(tcase, take_first_unlinks_it);
 	tcase_add_test(tcase, append_all_moves_in_order);
 	tcase_add_test(tcase, append_all_of_nothing_changes_nothing);
 	tcase_add_test(tcase, safe_walk_may_unlink_its_node);
