@@ -350,9 +350,12 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/system/cases/20-echo.bash \
 	tests/system/cases/30-operate.bash \
 	tests/system/cases/40-failure.bash \
+	tests/system/cases/45-restart.bash \
+	tests/system/cases/46-crash.bash \
 	tests/system/cases/50-standalone.bash \
 	tests/system/cases/60-smokeping.bash \
 	tests/system/client \
+	tests/system/crowd \
 	tests/system/guest \
 	tests/system/guest.service \
 	tests/system/library.bash \

@@ -134,3 +134,81 @@ exchange() {
 client() {
 	"$tests/client" "$@"
 }
+
+# Connections one after another until this file is there.
+storm_until() {
+	until [ -e "$1" ]; do
+		client storm 127.0.0.1 100
+	done
+}
+
+# Are there so many descriptors for each process?
+may_have_descriptors() {
+	[ "$(ulimit -H -n)" -gt $(($1 + 1000)) ] ||
+		{ note "left out: the hard RLIMIT_NOFILE is too low" && false; }
+}
+
+# Many clients at a time that verify (see crowd): wait until they are there, and
+# older than --preserve-after.
+open_crowd() {
+	crowd_size=$1
+	stalls=
+	ulimit -S -n hard
+	coproc CROWD { exec "$tests/crowd" 127.0.0.1 "$1"; }
+	crowd=$CROWD_PID
+	# These stay, and what is in the pipe, when it has ended.
+	exec {crowd_answers}<&"${CROWD[0]}" {crowd_orders}>&"${CROWD[1]}"
+	crowd_says open
+}
+
+crowd_shall() {
+	echo "$1" >&"$crowd_orders"
+}
+
+crowd_says() {
+	local line
+
+	read -r -u "$crowd_answers" line || line=nothing
+	equal "$line" "$1"
+}
+
+# Each has had an echo of what it sent from now on, and none was wrong. The
+# longest waits since the last time are kept: p50, p99 and max.
+crowd_goes_on() {
+	local line
+
+	crowd_shall round
+	read -r -u "$crowd_answers" line || line=nothing
+	[[ $line =~ ^[0-9.]+\ [0-9.]+\ [0-9.]+$ ]] || fail "crowd: $line"
+	stalls+="$line"$'\n'
+}
+
+close_crowd() {
+	crowd_shall end
+	crowd_is_gone
+}
+
+crowd_is_gone() {
+	crowd_says ended
+	wait "$crowd"
+}
+
+# Of a column of the stalls.
+median() {
+	awk -v column="$1" 'NF { print $column }' <<<"$stalls" | sort -g |
+		awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
+}
+
+# What the clients saw of something that was done several times, and whether
+# that is within a target in ms. To miss it is no failure: that depends on the
+# machine, and on what else it does.
+tell_stalls() {
+	local what=$1 target=$2 p99 verdict
+
+	p99=$(median 2)
+	verdict=$(awk "BEGIN { print $p99 <= $target ? \"met\" : \"SHORT\" }")
+	note "$what, $crowd_size connections wait: p50 $(median 1)," \
+		"p99 $p99, max $(median 3) ms (medians of" \
+		"$(grep -c . <<<"$stalls")); target p99 $target ms: $verdict"
+	stalls=
+}

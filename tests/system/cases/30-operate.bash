@@ -149,7 +149,7 @@ case_stop_of_the_socket_stops_the_service() {
 case_idle_exit_is_clean_and_the_next_packet_starts_anew() {
 	local pid
 
-	drop_in_options --exit-idle-time=5s </dev/null
+	drop_in_options --exit-idle-time=5s <<<"RestartPreventExitStatus=0"
 	systemctl start "$SOCKET"
 	client tcp 127.0.0.1
 	pid=$(main_pid)
