@@ -160,6 +160,11 @@ int connection_open(struct worker *worker, int fd,
 
 	if (error < 0) {
 		free(connection);
+		/* As an earlier instance had it, it may lie in a lot. */
+		if (origin->adopted) {
+			socket_disconnect(fd);
+			socket_shut_down(fd);
+		}
 		close(fd);
 		worker_cancel_connection(worker);
 		return error;

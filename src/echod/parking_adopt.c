@@ -54,6 +54,14 @@ static void parking_place(struct worker *worker, const struct parking_lot *lot,
 	list_append(worker == lot->user ? staying : &worker->unparked, place);
 }
 
+/* It cannot be served: what lies in the lot keeps it open no longer. */
+static void parking_reset(int fd)
+{
+	socket_disconnect(fd);
+	socket_shut_down(fd);
+	close(fd);
+}
+
 /* Consumes the descriptor: 0 or -errno. */
 static int parking_resume(struct parking *parking, struct parking_lot *lot,
 			  int fd, const struct socket_identity *identity,
@@ -71,7 +79,7 @@ static int parking_resume(struct parking *parking, struct parking_lot *lot,
 	int error;
 
 	if (!worker_reserve_connection(worker)) {
-		close(fd);
+		parking_reset(fd);
 		return -EMFILE;
 	}
 	socket_peer(fd, &peer);
@@ -83,13 +91,6 @@ static int parking_resume(struct parking *parking, struct parking_lot *lot,
 	else if (worker->policy->preserve)
 		parking_place(worker, lot, staying);
 	return 0;
-}
-
-/* Nobody has any use for it. */
-static void parking_reset(int fd)
-{
-	socket_disconnect(fd);
-	close(fd);
 }
 
 /*
@@ -150,8 +151,9 @@ static size_t parking_look(struct parking *parking, struct parking_lot *lot,
 }
 
 /*
- * Who stays lives in the lot.  Without memory for that the lot is of no use: it
- * is left as it is to the next instance, and they are parked nowhere else.
+ * Who stays lives in the lot.  Without memory for that they are parked anew;
+ * the lot has a message more than it knows of, so that it drops others later
+ * than it thinks, and never earlier.
  */
 static void parking_stay(struct worker *worker, size_t length, size_t parked,
 			 struct list_node *staying)
@@ -159,7 +161,6 @@ static void parking_stay(struct worker *worker, size_t length, size_t parked,
 	struct list_node *place;
 
 	if (lot_add(&worker->lot, length, parked, staying) < 0) {
-		lot_deinit(&worker->lot);
 		list_append_all(&worker->unparked, staying);
 		return;
 	}

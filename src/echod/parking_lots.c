@@ -33,6 +33,8 @@ bool parking_has_seen(struct parking *parking, int fd)
 	}
 	if (found && *found == cookie)
 		return *cookie == 0;
+	if (!found)
+		parking->lost++;
 	free(cookie);
 	return true;
 }
