@@ -45,10 +45,14 @@ echod_unit_tests = \
 	tests/unit/check_log_journal \
 	tests/unit/check_log_queue \
 	tests/unit/check_log_ring \
+	tests/unit/check_lot \
 	tests/unit/check_options \
 	tests/unit/check_options_error \
 	tests/unit/check_options_help \
 	tests/unit/check_packet_info \
+	tests/unit/check_parking \
+	tests/unit/check_parking_adopt \
+	tests/unit/check_parking_lots \
 	tests/unit/check_position \
 	tests/unit/check_privilege \
 	tests/unit/check_reactor \
@@ -59,6 +63,7 @@ echod_unit_tests = \
 	tests/unit/check_server \
 	tests/unit/check_server_failure \
 	tests/unit/check_service \
+	tests/unit/check_service_store \
 	tests/unit/check_socket \
 	tests/unit/check_socket_identity \
 	tests/unit/check_socket_options \
@@ -118,8 +123,10 @@ UNIT_TESTS += $(echoping_unit_tests)
 endif
 
 tests_unit_libharness_a_SOURCES = \
+	tests/unit/adopt_rig.c tests/unit/adopt_rig.h \
 	tests/unit/await.c tests/unit/await.h \
 	tests/unit/capture.c tests/unit/capture.h \
+	tests/unit/census.c tests/unit/census.h \
 	tests/unit/datagram_rig.c tests/unit/datagram_rig.h \
 	tests/unit/export_rig.c tests/unit/export_rig.h \
 	tests/unit/faults.c tests/unit/faults.h \
@@ -132,6 +139,7 @@ tests_unit_libharness_a_SOURCES = \
 	tests/unit/rig.c tests/unit/rig.h \
 	tests/unit/server_rig.c tests/unit/server_rig.h \
 	tests/unit/sockets.c tests/unit/sockets.h \
+	tests/unit/store_rig.c tests/unit/store_rig.h \
 	tests/unit/terminal.c tests/unit/terminal.h \
 	tests/unit/wire.c tests/unit/wire.h
 
@@ -172,6 +180,13 @@ tests_unit_check_kernel_SOURCES = \
 	tests/unit/kernel_train.c \
 	tests/unit/kernel_unix.c \
 	tests/unit/kernel_urgent.c
+
+tests_unit_check_lot_SOURCES = \
+	tests/unit/check_lot.c tests/unit/lot.h \
+	tests/unit/lot_failure.c \
+	tests/unit/lot_fixture.c \
+	tests/unit/lot_message.c \
+	tests/unit/lot_rotation.c
 
 tests_unit_check_position_SOURCES = \
 	tests/unit/check_position.c tests/unit/position.h \
@@ -251,9 +266,16 @@ tests_unit_check_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=poll -Wl,--wrap=write
 tests_unit_check_log_journal_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sd_journal_sendv
 tests_unit_check_log_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
+tests_unit_check_lot_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc \
+	-Wl,--wrap=__recv_chk -Wl,--wrap=recv -Wl,--wrap=sendmsg \
+	-Wl,--wrap=socketpair
 tests_unit_check_message_nonce_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=clock_gettime -Wl,--wrap=getpid -Wl,--wrap=getrandom
 tests_unit_check_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
+tests_unit_check_parking_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
+tests_unit_check_parking_lots_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc -Wl,--wrap=reallocarray -Wl,--wrap=sendmsg \
+	-Wl,--wrap=socketpair
 tests_unit_check_ping_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_wait \
 	-Wl,--wrap=report_choose -Wl,--wrap=sendto
 tests_unit_check_ping_check_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket
@@ -284,6 +306,8 @@ tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=pthread_create \
 	-Wl,--wrap=signalfd
 tests_unit_check_service_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_unit_check_service_store_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=sd_notify_barrier -Wl,--wrap=socketpair
 tests_unit_check_settings_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
 tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 	-Wl,--wrap=listen -Wl,--wrap=socket
