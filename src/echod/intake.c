@@ -152,7 +152,8 @@ static void intake_close_from(struct intake *intake, size_t first)
 			&intake->sockets[--intake->count];
 
 		close(socket->fd);
-		if (!socket->passed && !intake->handed_over)
+		/* A file without which the manager would keep it in vain. */
+		if (!socket->passed && socket->own < 0)
 			socket_unlink(&socket->identity.local);
 	}
 }

@@ -35,7 +35,6 @@ struct intake {
 	struct intake_socket *sockets;
 	size_t count;
 	int workers, next_worker;
-	bool handed_over; /* files of Unix sockets stay */
 
 	/* What an earlier instance left; fd is -1 where somebody took it. */
 	struct service_socket *kept;

@@ -179,7 +179,6 @@ void succession_end(struct succession *succession, bool handed_over)
 	parking_end(&succession->parking, handed_over);
 	if (!succession->preserve)
 		return;
-	succession->intake->handed_over = handed_over;
 	if (handed_over)
 		return;
 	intake_unstore_own(succession->intake);
