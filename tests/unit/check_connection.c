@@ -234,6 +234,7 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, connection_fault_case());
 	suite_add_tcase(suite, connection_end_case());
 	suite_add_tcase(suite, connection_drain_case());
+	suite_add_tcase(suite, connection_parked_case());
 	suite_add_tcase(suite, connection_log_case());
 	suite_add_tcase(suite, connection_random_case());
 	return suite;

@@ -18,6 +18,7 @@ TCase *connection_unix_case(void);   /* streams, records, descriptors */
 TCase *connection_fault_case(void);  /* what the kernel refuses */
 TCase *connection_end_case(void);    /* idle, aborted */
 TCase *connection_drain_case(void);  /* echo what was received, then a FIN */
+TCase *connection_parked_case(void); /* of which there is a duplicate */
 TCase *connection_log_case(void);    /* what the log says of it */
 TCase *connection_random_case(void); /* whatever happens, every byte once */
 
@@ -31,6 +32,7 @@ enum kind {
 
 extern struct worker worker;
 extern struct worker_policy policy;
+extern unsigned handed_over; /* neither open nor closed */
 extern int fds[2]; /* of the connection opened last; SERVER is echod's */
 
 /* Checked fixture.  At the end nothing is held, open or lost track of. */

@@ -37,6 +37,7 @@ echod_unit_tests = \
 	tests/unit/check_idle \
 	tests/unit/check_intake \
 	tests/unit/check_intake_failure \
+	tests/unit/check_intake_own \
 	tests/unit/check_intake_passed \
 	tests/unit/check_listener \
 	tests/unit/check_listener_pause \
@@ -151,6 +152,7 @@ tests_unit_check_connection_SOURCES = \
 	tests/unit/connection_fixture.c \
 	tests/unit/connection_hold.c \
 	tests/unit/connection_log.c \
+	tests/unit/connection_parked.c \
 	tests/unit/connection_peek.c \
 	tests/unit/connection_random.c \
 	tests/unit/connection_unix.c
@@ -254,6 +256,8 @@ tests_unit_check_histogram_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_intake_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind
 tests_unit_check_intake_failure_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 	-Wl,--wrap=getsockname -Wl,--wrap=reallocarray -Wl,--wrap=socket
+tests_unit_check_intake_own_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray \
+	-Wl,--wrap=service_take_sockets
 tests_unit_check_intake_passed_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray \
 	-Wl,--wrap=service_take_sockets
 tests_unit_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
