@@ -130,7 +130,7 @@ def writable(sock, timeout=0.0):
 
 
 def unread(sock):
-    """Bytes that wait in its receive queue."""
+    """Bytes that wait in its receive queue; of a descriptor, too."""
     return struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
 
 

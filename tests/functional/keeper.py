@@ -18,6 +18,7 @@ import signal
 import socket
 import time
 
+import client
 import daemon
 from daemon import Echod, LIMIT
 from echodtest import note
@@ -104,6 +105,10 @@ class Keeper(ServiceManager):
             if found:
                 count = (count or 0) + int(found[1])
         return count
+
+    def queued(self):
+        """How many bytes lie in the lots: at least one a message."""
+        return sum(client.unread(fd) for fd in self.descriptors(LOT))
 
     def put(self, name, *files):
         """Put something into the store that the service did not."""

@@ -6,6 +6,7 @@ $ECHOD_KILLS: how many at random moments, chosen by $ECHOD_SEED, and half as
 many at system calls.
 """
 
+import itertools
 import os
 import random
 import re
@@ -26,7 +27,6 @@ CONNECTIONS = 300
 LIFE_MAX = 0.12  # seconds of a process, from its start
 SHORT_LIFE_MAX = 0.015  # this ends before it has recovered, or just after
 CALL_WAIT = 0.7  # seconds for a system call to happen as often as is asked for
-DROPS = 10  # messages, about, that an instance finds
 LATE = 0.5  # seconds that a busy machine may not run it
 AT_ONCE = ("--preserve-after=0",)
 
@@ -125,17 +125,20 @@ def _plan(calls, size, chance):
     return plan
 
 
-def _kill_at(keeper, strace, plan):
+def _kill_at(keeper, strace, plan, workers=(1,)):
     """Have a process after the other end at its entry of the plan: which call,
-    for which time in a thread; returns those that did."""
+    for which time in a thread; returns those that did.  `workers`: how many, in
+    turn."""
     wrappers = [(*strace, "-o", "/dev/null", "-e", f"trace={name}", "-e",
                  f"inject={name}:signal=KILL:when={number}")
                 for name, number in plan] + [()]
     keeper.how["wrapper"] = wrappers[0]
     keeper.kill(ready=False)
     reached = []
-    for entry, wrapper in zip(plan, wrappers[1:]):
+    for entry, wrapper, count in zip(plan, wrappers[1:],
+                                     itertools.cycle(workers)):
         keeper.how["wrapper"] = wrapper
+        keeper.arguments[1] = str(count)
         before = len(keeper.ends)
         deadline = time.monotonic() + CALL_WAIT
         while len(keeper.ends) == before and time.monotonic() < deadline:
@@ -150,28 +153,36 @@ def _kill_at(keeper, strace, plan):
     return reached
 
 
-@case(f"SIGKILL at every call of a recovery in turn, {KILLS // 5} times",
-      limit=120 + KILLS)
-def every_call_of_recovery():
+def _kill_recovery(workers, share):
     note(f"ECHOD_SEED={SEED}")
     strace = _strace()
     sockets = listen_everywhere()
-    with Keeper("-w", "2", *AT_ONCE, sockets=sockets) as keeper, \
+    with Keeper("-w", str(workers[0]), *AT_ONCE, sockets=sockets) as keeper, \
             load(keeper, sockets, 40, seed=SEED, preserve_after=0) as traffic:
         keeper.on_end = traffic.strike
         keeper.turn_for(0.3)
         total = sum(_count_calls(keeper, strace, 0).values())
-        step = max(1, total * 5 // KILLS)
+        step = max(1, total * share // KILLS)
         numbers = range(1 + SEED % step, total + 1, step)
-        plan = [("all", it) for it in numbers]
-        # What was parked again is dropped by these: all of it is there twice.
-        plan += [("recvfrom", it) for it in range(1, DROPS)]
-        reached = _kill_at(keeper, strace, plan)
-        note(f"{len(reached)} of {len(plan)} reached, of {total} calls")
-        assert len(reached) > len(plan) // 2
+        reached = _kill_at(keeper, strace, [("all", it) for it in numbers],
+                           workers)
+        note(f"{len(reached)} of {len(numbers)} reached, of {total} calls")
+        assert len(reached) > len(numbers) // 2
         keeper.turn_for(0.5)
         traffic.finish(keeper.turn)
         traffic.judge()
+
+
+@case(f"SIGKILL at every call of a recovery in turn, {KILLS // 8} times",
+      limit=120 + KILLS)
+def every_call_of_recovery():
+    _kill_recovery((2,), 8)
+
+
+@case("the same while connections move to other workers, "
+      f"{KILLS // 5} times", limit=120 + KILLS)
+def every_call_of_move():
+    _kill_recovery((4, 1, 3, 2), 5)
 
 
 @case(f"SIGKILL at every system call in turn, {KILLS // 4} times",
@@ -180,7 +191,7 @@ def every_call():
     note(f"ECHOD_SEED={SEED}")
     strace = _strace()
     sockets = listen_everywhere()
-    with Keeper(*AT_ONCE, sockets=sockets) as keeper, \
+    with Keeper("-w", "1", *AT_ONCE, sockets=sockets) as keeper, \
             load(keeper, sockets, 60, visitors=30, seed=SEED,
                  preserve_after=0) as traffic:
         keeper.on_end = traffic.strike
@@ -238,7 +249,7 @@ def compaction_killed():
     sockets = listen_everywhere()
     address = [it.getsockname()[:2] for it in sockets]
     chance = random.Random(SEED)
-    with Keeper(*AT_ONCE, sockets=sockets) as keeper, \
+    with Keeper("-w", "1", *AT_ONCE, sockets=sockets) as keeper, \
             Traffic(address, {"paced": 40, "busy": 2, "bulk": 1,
                               "passer": 20}, 0, SEED) as traffic:
         keeper.on_ready, keeper.on_end = traffic.back, traffic.strike
@@ -286,6 +297,22 @@ def faults():
                 fault(number)
                 assert [_answers(it) for it in socks] == 20 * [goes_on]
             client.assert_echo(client.connect(address))
+
+
+@case("starts leave nothing behind in the lots")
+def starts():
+    sockets = listen_everywhere()
+    with Keeper("-w", "2", *AT_ONCE, sockets=sockets) as keeper:
+        socks = [client.connect(it.getsockname()[:2]) for it in 5 * sockets]
+        for sock in socks:
+            client.assert_echo(sock)
+        before = keeper.queued()
+        for _ in range(10):
+            keeper.kill()
+            keeper.hand_over()
+        for sock in socks:
+            client.assert_echo(sock)
+        assert keeper.queued() <= before, (before, keeper.queued())
 
 
 @case("SIGKILL is nobody's fault, however often")

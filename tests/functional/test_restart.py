@@ -53,10 +53,10 @@ def restarts():
 @case("other numbers of workers from start to start, restarted and killed")
 def workers():
     sockets = listen_everywhere()
-    with Keeper("-w", "1", "--preserve-after=0", sockets=sockets) as keeper, \
+    with Keeper("-w", "4", "--preserve-after=0", sockets=sockets) as keeper, \
             load(keeper, sockets, 200, preserve_after=0) as traffic:
         keeper.turn_for(0.3)
-        for count in (2, 4, 1, 3, 1):
+        for count in (1, 2, 4, 3, 1):
             keeper.arguments[1] = str(count)
             for end in (keeper.hand_over, keeper.kill):
                 traffic.strike()
@@ -237,17 +237,22 @@ def unix_seqpackets():
             client.same(sock.recv(10000), b"another")
 
 
-@case("unix streams end at a kill, and the service goes on")
+@case("unix streams end at a kill, beside TCP that goes on")
 def unix_streams_killed():
     listener, path = _unix_listener()
-    with Keeper("--preserve-after=0", sockets=[listener]) as keeper:
-        sock = client.connect(path)
-        client.assert_echo(sock)
-        for end in (keeper.hand_over, keeper.kill):
-            client.assert_echo(sock)
-            end()
-        assert client.ending(sock) in ("FIN", "RST")
-        client.assert_echo(client.connect(path))
+    sockets = [*listen_everywhere(), listener]
+    with Keeper("-w", "2", "--preserve-after=0", sockets=sockets) as keeper:
+        streams = [client.connect(it) for it in 5 * addresses(sockets[:2])]
+        for _ in range(2):
+            strangers = [client.connect(path) for _ in range(5)]
+            for end in (keeper.hand_over, keeper.hand_over, keeper.kill):
+                for sock in strangers + streams:
+                    client.assert_echo(sock, client.pattern(3000))
+                end()
+            for sock in strangers:
+                assert client.ending(sock) in ("FIN", "RST")
+            for sock in streams:
+                client.assert_echo(sock)
 
 
 @case("SIGTERM ends it all: what was received is echoed, then FIN, else RST; "
