@@ -54,10 +54,7 @@ void lot_init(struct lot *lot, lot_descriptor *descriptor_of,
 /* Make a new one: 0 or -errno (socketpair(2)). */
 int lot_open(struct lot *lot) MUST_CHECK;
 
-/*
- * Are they two ends of one lot?  Leaves a byte in it to find out, to be
- * received with what lies there.
- */
+/* Are they two ends of one lot? */
 bool lot_is_pair(const int ends[2]);
 
 /*

@@ -23,17 +23,25 @@ bool lot_is_turned(const int ends[2])
 	return input_of(ends[0]) > 0;
 }
 
+/* A byte that is sent to one is received by the other, and leaves no trace. */
+static bool is_connected(int entrance, int exit)
+{
+	unsigned char byte = LOT_FORMAT;
+
+	return send(entrance, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 &&
+	       recv(exit, &byte, 1, MSG_DONTWAIT) == 1;
+}
+
 bool lot_is_pair(const int ends[2])
 {
 	bool turned = lot_is_turned(ends);
 	int entrance = ends[turned ? 1 : 0], exit = ends[turned ? 0 : 1];
-	int before = input_of(exit);
-	unsigned char format = LOT_FORMAT;
+	int sent = 0;
 
-	if (send(entrance, &format, sizeof(format),
-		 MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return errno == EAGAIN;
-	return input_of(exit) == before + 1;
+	/* What was sent there and not received lies in the other one. */
+	if (input_of(exit) > 0)
+		return ioctl(entrance, SIOCOUTQ, &sent) == 0 && sent > 0;
+	return is_connected(entrance, exit);
 }
 
 /* The descriptors of a message that was received. */

@@ -61,9 +61,9 @@ struct parking {
 	size_t worker_count, next_worker;
 	struct parking_lot *lots;
 	size_t lot_count;
-	void *cookies;	       /* seen so far, see tsearch(3) */
-	bool poisoned, spread; /* reset all; move all */
-	parking_label *label_of;
+	void *cookies;		 /* seen so far, see tsearch(3) */
+	bool poisoned, spread;	 /* reset all; move all */
+	parking_label *label_of; /* or NULL: after the kind of socket */
 	void *context;
 	unsigned adopted, reset, lost;
 	uint64_t skipped; /* bytes that had been echoed already */
@@ -82,8 +82,7 @@ int parking_begin(struct parking *parking, struct worker *workers, size_t count,
  * Adopt what lies in the lots; `poisoned`: reset it instead.  If the workers
  * are not as many as before, connections are spread over them anew.
  */
-void parking_adopt(struct parking *parking, bool poisoned,
-		   parking_label *label_of, void *context);
+void parking_adopt(struct parking *parking, bool poisoned);
 
 /* Give up the lots that no worker needs, or all if not `preserve`. */
 void parking_settle(struct parking *parking, bool preserve);

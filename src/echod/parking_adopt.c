@@ -69,7 +69,9 @@ static int parking_resume(struct parking *parking, struct parking_lot *lot,
 {
 	struct worker *worker = parking_worker_for(parking, lot);
 	const struct connection_origin origin = {
-		.name = parking->label_of(parking->context, identity),
+		.name = parking->label_of
+				? parking->label_of(parking->context, identity)
+				: socket_scheme(identity),
 		.tcp = socket_is_tcp(identity),
 		.records = identity->type == SOCK_SEQPACKET,
 		.sole = true,
@@ -211,11 +213,8 @@ static void parking_part(struct parking *parking, struct parking_lot *lot)
 	}
 }
 
-void parking_adopt(struct parking *parking, bool poisoned,
-		   parking_label *label_of, void *context)
+void parking_adopt(struct parking *parking, bool poisoned)
 {
-	parking->label_of = label_of;
-	parking->context = context;
 	parking->poisoned = poisoned;
 	parking->spread = parking_has_changed(parking);
 	for (size_t i = 0; i < parking->lot_count; i++) {

@@ -136,8 +136,9 @@ static void succession_adopt(struct succession *succession)
 	bool poisoned = record_is_poisoned(succession->record);
 	uint64_t begun = reactor_clock();
 
-	parking_adopt(&succession->parking, poisoned, label_of,
-		      succession->intake);
+	succession->parking.label_of = label_of;
+	succession->parking.context = succession->intake;
+	parking_adopt(&succession->parking, poisoned);
 	log_adopted(&succession->parking, reactor_clock() - begun);
 	if (!poisoned)
 		return;
