@@ -3,14 +3,14 @@
 #
 # A restart, an upgrade: no connection is lost. A stop ends them all.
 
-readonly ROUNDS=5
+readonly RESTARTS=5
 
 case_a_restart_loses_no_connection() {
 	local pid i
 
 	systemctl start "$SERVICE"
 	open_crowd 100
-	for ((i = 0; i < ROUNDS; i++)); do
+	for ((i = 0; i < RESTARTS; i++)); do
 		pid=$(main_pid)
 		systemctl restart "$SERVICE"
 		crowd_goes_on

@@ -10,7 +10,7 @@ case_a_kill_loses_no_connection() {
 
 	systemctl start "$SERVICE"
 	open_crowd 100
-	for ((i = 0; i < ROUNDS; i++)); do
+	for ((i = 0; i < KILLS; i++)); do
 		pid=$(main_pid)
 		kill -KILL "$pid"
 		crowd_goes_on
@@ -26,7 +26,7 @@ case_a_kill_in_the_recovery_loses_no_connection() {
 
 	systemctl start "$SERVICE"
 	open_crowd 100
-	for ((i = 0; i < 10; i++)); do
+	for ((i = 0; i < KILLS; i++)); do
 		pid=$(main_pid)
 		kill -KILL "$pid"
 		await is_replaced "$pid"
