@@ -127,14 +127,17 @@ case_a_stop_ends_every_connection_in_order() {
 }
 
 case_a_stop_resets_a_stalled_reader_in_the_end() {
-	local pid
+	local pid begun
 
 	drop_in_options --drain-timeout=1s </dev/null
 	systemctl start "$SERVICE"
 	coproc client stall 127.0.0.1
 	pid=$COPROC_PID
 	read -r -u "${COPROC[0]}"
+	begun=$EPOCHREALTIME
 	systemctl stop "$SERVICE"
+	note "ended after $(awk "BEGIN { print $EPOCHREALTIME - $begun }") s," \
+		"with a drain timeout of 1 s"
 	equal "$(property "$SERVICE" Result)" success
 	equal "$(property "$SERVICE" ExecMainStatus)" 0
 	echo reset >&"${COPROC[1]}"
