@@ -27,6 +27,7 @@ echod_functional_tests = \
 	tests/functional/test_crash.py \
 	tests/functional/test_datagram.py \
 	tests/functional/test_datagram_train.py \
+	tests/functional/test_in_flight.py \
 	tests/functional/test_limits.py \
 	tests/functional/test_log.py \
 	tests/functional/test_memory.py \
@@ -162,10 +163,11 @@ check-lint:
 check-system: all
 	@$(tests_environment) $(srcdir)/tests/system/run || test $$? = 77
 
-# A thousand restarts, and ten thousand kills at random moments beside half as
-# many at system calls (or ECHOD_RESTARTS, ECHOD_KILLS): half an hour.
+# A thousand restarts, ten thousand kills at random moments, and others at every
+# system call (or ECHOD_RESTARTS, ECHOD_KILLS): 20 minutes.
 restart_tests = \
 	tests/functional/test_crash.py \
+	tests/functional/test_in_flight.py \
 	tests/functional/test_restart.py \
 	tests/functional/test_store.py
 check-restart:

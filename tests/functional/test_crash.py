@@ -3,7 +3,7 @@
 """A crash costs no client a connection or a byte, at whatever moment.
 
 $ECHOD_KILLS: how many at random moments, chosen by $ECHOD_SEED, and half as
-many at system calls.
+many at system calls, as long as there are so many.
 """
 
 import itertools
@@ -173,19 +173,19 @@ def _kill_recovery(workers, share):
         traffic.judge()
 
 
-@case(f"SIGKILL at every call of a recovery in turn, {KILLS // 8} times",
+@case(f"SIGKILL at every call of a recovery in turn, up to {KILLS // 8} times",
       limit=120 + KILLS)
 def every_call_of_recovery():
     _kill_recovery((2,), 8)
 
 
 @case("the same while connections move to other workers, "
-      f"{KILLS // 5} times", limit=120 + KILLS)
+      f"up to {KILLS // 5} times", limit=120 + KILLS)
 def every_call_of_move():
     _kill_recovery((4, 1, 3, 2), 5)
 
 
-@case(f"SIGKILL at every system call in turn, {KILLS // 4} times",
+@case(f"SIGKILL at every system call in turn, up to {KILLS // 4} times",
       limit=120 + KILLS)
 def every_call():
     note(f"ECHOD_SEED={SEED}")

@@ -10,12 +10,10 @@ import signal
 import socket
 
 import client
-from echodtest import case, main, note, Skip
+from echodtest import case, main, note
 from keeper import KEPT, Keeper, listen_everywhere, LOT, OWN, RECORD
 
 AT_ONCE = ("--preserve-after=0",)
-SMALL = 300  # descriptors of a process, and of its user in flight
-BATCH = 200  # descriptors in a message
 SEALS = (fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
 
 
@@ -99,96 +97,6 @@ def _restart_with(keeper, change):
     keeper.restart = True
     keeper.start()
     keeper.await_ready()
-
-
-class _InFlight:
-    """Descriptors of this user, in flight until the end of the block."""
-
-    def __init__(self, count):
-        self._ends = socket.socketpair()
-        while count > 0:
-            size = min(count, BATCH)
-            self._ends[0].sendmsg([b"x"], [(
-                socket.SOL_SOCKET, socket.SCM_RIGHTS,
-                array.array("i", size * [self._ends[0].fileno()]))])
-            count -= size
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        # What is in flight refers to itself: it has to be received.
-        try:
-            while True:
-                fds = array.array("i")
-                for _, _, data in self._ends[1].recvmsg(
-                        1, socket.CMSG_SPACE(BATCH * 4),
-                        socket.MSG_DONTWAIT)[1]:
-                    fds.frombytes(data)
-                for fd in fds:
-                    os.close(fd)
-        except BlockingIOError:
-            pass
-
-
-@case("too many descriptors in flight: what cannot be kept is drained, and "
-      "counted")
-def in_flight():
-    sockets = listen_everywhere()
-    with Keeper(*AT_ONCE, sockets=sockets, descriptors_max=SMALL) as keeper:
-        early = _streams(sockets, 20)
-        keeper.until(lambda: keeper.parked() in (None, 20), "all are parked")
-        with _InFlight(SMALL):
-            late = _streams(sockets, 20)
-            _go_on(early + late)
-            keeper.restart = False
-            keeper.echod.pause()
-            data = client.fill_stopped(late[0])
-            keeper.echod.signal(signal.SIGUSR2)
-            keeper.echod.resume()
-            keeper.echod.await_line("^echod: stopping")
-            client.same(client.receive_all(late[0]), data)
-            end = keeper.await_end()
-        assert end.status == 0, end.status
-        keeper.restart = True
-        keeper.start()
-        keeper.await_ready()
-        _go_on(early)
-        assert {client.ending(sock) for sock in late} == {"FIN"}
-        counters = keeper.echod.counters()
-        note(counters)
-        assert counters["connections_unparked"] == len(late), counters
-        assert counters["connections_adopted"] == len(early), counters
-        assert str(len(late)) in end.log, end.log
-        _go_on(_streams(sockets, 5))
-
-
-@case("once there is room for descriptors in flight again, the others are "
-      "parked, too")
-def in_flight_for_a_while():
-    sockets = listen_everywhere()
-    with Keeper(*AT_ONCE, sockets=sockets, descriptors_max=SMALL) as keeper:
-        with _InFlight(SMALL):
-            socks = _streams(sockets, 20)
-        if keeper.parked() is None:
-            raise Skip("this kernel does not tell what is in flight")
-        keeper.until(lambda: keeper.parked() == 20, "all are parked")
-        keeper.kill()
-        _go_on(socks)
-
-
-@case("too many descriptors in flight at a start: it starts, and serves")
-def in_flight_at_start():
-    sockets = listen_everywhere()
-    with Keeper(*AT_ONCE, sockets=sockets, descriptors_max=SMALL) as keeper:
-        socks = _streams(sockets, 20)
-        with _InFlight(SMALL):
-            keeper.hand_over()
-            _go_on(socks)
-            _go_on(_streams(sockets, 5))
-        with _InFlight(SMALL):
-            keeper.kill()
-            _go_on(_streams(sockets, 5))
 
 
 def _foreign():

@@ -1,0 +1,170 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: MIT
+"""A user may have only so many descriptors in flight, which parked ones are:
+unix(7), ETOOMANYREFS."""
+
+import array
+import errno
+import os
+import re
+import resource
+import signal
+import socket
+
+import client
+import daemon
+from echodtest import case, main, note, Skip
+from keeper import Keeper, listen_everywhere
+
+AT_ONCE = ("--preserve-after=0",)
+SMALL = 300  # descriptors of a process, and of its user in flight
+BATCH = 200  # descriptors in a message
+FEW = 20  # descriptors in flight that do no harm
+FIRST_USER = 1 << 20  # beyond whom a system knows
+
+
+def _be_alone():
+    """Become a user of our own, for whom nobody else has any in flight; where
+    there is none, see that nobody has."""
+    if os.geteuid() == 0 and not daemon.KEEP_USER:
+        user = FIRST_USER + os.getpid()
+        try:
+            os.setgroups([])
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+        except OSError:
+            daemon.become_ordinary()
+    else:
+        daemon.become_ordinary()
+    if _is_crowded():
+        raise Skip("another process of this user has descriptors in flight")
+
+
+def _is_crowded():
+    """Whether a few are in flight already; the limit is the sender's."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ends = socket.socketpair()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, hard))
+    try:
+        _send(ends[0], [0])
+    except OSError as error:
+        if error.errno != errno.ETOOMANYREFS:
+            raise
+        return True
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for end in ends:
+            end.close()
+    return False
+
+
+def _send(sock, descriptors):
+    sock.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                           array.array("i", descriptors))])
+
+
+def _streams(sockets, count):
+    socks = [client.connect(sockets[i % 2].getsockname()[:2])
+             for i in range(count)]
+    for sock in socks:
+        client.assert_echo(sock)
+    return socks
+
+
+def _go_on(socks):
+    for sock in socks:
+        client.assert_echo(sock, client.pattern(5000))
+
+
+class _InFlight:
+    """Descriptors of this user, in flight until the end of the block."""
+
+    def __init__(self, count):
+        self._ends = socket.socketpair()
+        while count > 0:
+            size = min(count, BATCH)
+            _send(self._ends[0], size * [self._ends[0].fileno()])
+            count -= size
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        # What is in flight refers to itself: it has to be received.
+        try:
+            while True:
+                fds = array.array("i")
+                for _, _, data in self._ends[1].recvmsg(
+                        1, socket.CMSG_SPACE(BATCH * 4),
+                        socket.MSG_DONTWAIT)[1]:
+                    fds.frombytes(data)
+                for fd in fds:
+                    os.close(fd)
+        except BlockingIOError:
+            pass
+
+
+@case("too many in flight: what cannot be kept is drained, and counted",
+      keep_root=True)
+def drained():
+    _be_alone()
+    sockets = listen_everywhere()
+    with Keeper(*AT_ONCE, sockets=sockets, descriptors_max=SMALL) as keeper:
+        early = _streams(sockets, 20)
+        keeper.until(lambda: keeper.parked() in (None, 20), "all are parked")
+        with _InFlight(SMALL):
+            late = _streams(sockets, 20)
+            _go_on(early + late)
+            keeper.restart = False
+            keeper.echod.pause()
+            data = client.fill_stopped(late[0])
+            keeper.echod.signal(signal.SIGUSR2)
+            keeper.echod.resume()
+            keeper.echod.await_line("^echod: stopping")
+            client.same(client.receive_all(late[0]), data)
+            end = keeper.await_end()
+        assert end.status == 0, end.status
+        keeper.restart = True
+        keeper.start()
+        keeper.await_ready()
+        _go_on(early)
+        assert {client.ending(sock) for sock in late} == {"FIN"}
+        counters = keeper.echod.counters()
+        note(counters)
+        assert counters["connections_unparked"] == len(late), counters
+        assert counters["connections_adopted"] == len(early), counters
+        assert re.search(rf"\b{len(late)} of \d+ connections\b", end.log), end.log
+        _go_on(_streams(sockets, 5))
+
+
+@case("once there is room again, the others are parked, too", keep_root=True)
+def for_a_while():
+    _be_alone()
+    sockets = listen_everywhere()
+    with Keeper(*AT_ONCE, sockets=sockets, descriptors_max=SMALL) as keeper:
+        with _InFlight(SMALL):
+            socks = _streams(sockets, 20)
+        if keeper.parked() is None:
+            raise Skip("this kernel does not tell what is in flight")
+        keeper.until(lambda: keeper.parked() == 20, "all are parked")
+        keeper.kill()
+        _go_on(socks)
+
+
+@case("too many in flight at a start: it starts, and serves", keep_root=True)
+def at_start():
+    _be_alone()
+    sockets = listen_everywhere()
+    with Keeper(*AT_ONCE, sockets=sockets, descriptors_max=SMALL) as keeper:
+        socks = _streams(sockets, 20)
+        with _InFlight(SMALL):
+            keeper.hand_over()
+            _go_on(socks)
+            _go_on(_streams(sockets, 5))
+        with _InFlight(SMALL):
+            keeper.kill()
+            _go_on(_streams(sockets, 5))
+
+
+if __name__ == "__main__":
+    main()
