@@ -178,9 +178,7 @@ void succession_begin(struct succession *succession, struct crew *crew,
 void succession_end(struct succession *succession, bool handed_over)
 {
 	parking_end(&succession->parking, handed_over);
-	if (!succession->preserve)
-		return;
-	if (handed_over)
+	if (!succession->preserve || handed_over)
 		return;
 	intake_unstore_own(succession->intake);
 	unstore_record(succession->record);
