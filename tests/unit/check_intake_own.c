@@ -282,11 +282,16 @@ END_TEST
 /* What cannot be one of ours is closed, and its name given up. */
 START_TEST(foreign_descriptors_are_given_up)
 {
+	int pair[2];
+
+	tcp_pair(pair);
 	store_put(SERVICE_OWN "0", STDERR_FILENO);
 	store_put(SERVICE_OWN "1", fd_open(AF_INET, SOCK_STREAM));
+	store_put(SERVICE_OWN "2", pair[SERVER]);
 	listen_on("tcp:127.0.0.1:0");
 	open_all(1);
 	ck_assert_uint_eq(intake.count, 1);
+	ck_assert_int_eq(intake.sockets[0].identity.kind, SOCKET_LISTENER);
 	ck_assert_uint_eq(store_total(), 0);
 }
 END_TEST

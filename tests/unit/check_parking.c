@@ -341,6 +341,24 @@ START_TEST(what_has_no_room_stays_at_a_hand_over)
 }
 END_TEST
 
+START_TEST(who_waited_does_so_no_more_after_a_hand_over)
+{
+	unsigned calls;
+
+	connect_many(1);
+	sendmsg_fault =
+		(struct fault){ .times = FOR_EVER, .error = ETOOMANYREFS };
+	let_time_pass(AFTER);
+	ck_assert(!list_is_empty(&rig.worker.waiting));
+	parking_hand_over(&rig.worker);
+	ck_assert(list_is_empty(&rig.worker.waiting));
+	calls = sendmsg_fault.calls;
+	let_time_pass(AFTER);
+	ck_assert_uint_eq(sendmsg_fault.calls, calls);
+	ck_assert_uint_eq(rig.policy.connections, 1);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("parking");
@@ -367,6 +385,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, all_are_handed_over);
 	tcase_add_test(tcase, shared_ones_are_never_parked);
 	tcase_add_test(tcase, what_has_no_room_stays_at_a_hand_over);
+	tcase_add_test(tcase, who_waited_does_so_no_more_after_a_hand_over);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

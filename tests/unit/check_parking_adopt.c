@@ -174,7 +174,7 @@ static size_t open_descriptors(void)
 START_TEST(foreign_descriptors_are_closed)
 {
 	struct address any_port = ipv4_address("127.0.0.1", 0);
-	int pipe_fds[2], fds[6], client;
+	int pipe_fds[2], fds[7], client;
 	size_t before;
 
 	ck_assert_int_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
@@ -184,7 +184,13 @@ START_TEST(foreign_descriptors_are_closed)
 	fds[3] = udp_socket(&any_port);
 	fds[4] = fd_open(AF_INET, SOCK_STREAM);
 	fds[5] = epoll_of(pipe_fds[0], POLLIN);
-	leave(&lot, fds, 6);
+	fds[6] = fd_open(AF_UNIX, SOCK_STREAM);
+	/* The kernel chooses a name. */
+	ck_assert_int_eq(bind(fds[6], &(struct sockaddr){ AF_UNIX, "" },
+			      sizeof(sa_family_t)),
+			 0);
+	ck_assert_int_eq(listen(fds[6], 1), 0);
+	leave(&lot, fds, ARRAY_SIZE(fds));
 	client = leave_connection(&lot);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		ck_assert_int_eq(close(fds[i]), 0);

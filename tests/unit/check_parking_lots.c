@@ -179,6 +179,23 @@ START_TEST(surplus_ends_are_closed)
 }
 END_TEST
 
+/* A pair as well, but no lot. */
+START_TEST(only_unix_streams_are_ends)
+{
+	int fds[2];
+
+	tcp_pair(fds);
+	for (int i = 0; i < 2; i++) {
+		keep(SERVICE_LOT "0", fds[i]);
+		ck_assert_int_eq(close(fds[i]), 0);
+	}
+	adopt_with(1, true, false);
+	ck_assert_int_eq(fd_option(workers[0].lot.exit, SOL_SOCKET, SO_DOMAIN),
+			 AF_UNIX);
+	expect_stored(1);
+}
+END_TEST
+
 START_TEST(other_names_are_left_alone)
 {
 	struct service_socket others[] = {
@@ -353,6 +370,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, half_of_a_pair_is_emptied_and_given_up, 0,
 			    2);
 	tcase_add_test(tcase, surplus_ends_are_closed);
+	tcase_add_test(tcase, only_unix_streams_are_ends);
 	tcase_add_test(tcase, other_names_are_left_alone);
 	tcase_add_loop_test(
 		tcase, all_are_given_up_at_the_end_unless_handed_over, 0, 2);

@@ -101,8 +101,7 @@ START_TEST(manager_that_does_not_answer_is_none)
 	/* A busy one is given time; nobody waits for ever. */
 	ck_assert_uint_ge(patience, USEC_PER_SEC);
 	ck_assert_uint_le(patience, 10 * USEC_PER_SEC);
-	ck_assert_uint_eq(
-		store_told("FDSTOREREMOVE=1\nFDNAME=echod-kept-probe"), 1);
+	AWAIT(store_told("FDSTOREREMOVE=1\nFDNAME=echod-kept-probe") == 1);
 }
 END_TEST
 

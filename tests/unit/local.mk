@@ -32,6 +32,7 @@ echod_unit_tests = \
 	tests/unit/check_datagram_wire \
 	tests/unit/check_descriptors \
 	tests/unit/check_drain \
+	tests/unit/check_drain_hand_over \
 	tests/unit/check_guard \
 	tests/unit/check_held \
 	tests/unit/check_idle \
@@ -71,6 +72,7 @@ echod_unit_tests = \
 	tests/unit/check_spin \
 	tests/unit/check_stats \
 	tests/unit/check_stream \
+	tests/unit/check_succession \
 	tests/unit/check_worker
 
 echoping_unit_tests = \
@@ -242,6 +244,7 @@ tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 tests_unit_check_datagram_train_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=call_receive_many \
 	-Wl,--wrap=call_send_many -Wl,--wrap=sendmsg
+tests_unit_check_drain_hand_over_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 tests_unit_check_export_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_flow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--wrap=mmap
@@ -319,6 +322,8 @@ tests_unit_check_socket_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_stamp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmsg \
 	-Wl,--wrap=setsockopt
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
+tests_unit_check_succession_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=service_take_sockets -Wl,--wrap=socketpair
 tests_unit_check_tally_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 	-Wl,--wrap=getaddrinfo

@@ -64,6 +64,7 @@ START_TEST(to_look_takes_nothing_out)
 		(void)expect_at(0, 3);
 		(void)expect_at(1, 2);
 	}
+	ck_assert_int_eq(fd_option(lot.exit, SOL_SOCKET, SO_PEEK_OFF), -1);
 	expect_exact();
 }
 END_TEST
@@ -198,6 +199,7 @@ END_TEST
 START_TEST(empty_lot_comes_back)
 {
 	come_back(_i == 1);
+	ck_assert_uint_eq(fd_inq(lot.exit), 0);
 	ck_assert_int_eq(dup2(lot.exit, exit_end), exit_end);
 	park_members(3);
 	ck_assert_int_eq(lot_renew(&lot), 0);

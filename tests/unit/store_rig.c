@@ -149,39 +149,54 @@ void store_start(size_t limit)
 /* All that was sent before has been dealt with. */
 static void store_sync(void)
 {
-	if (!store.silent)
+	if (!store.silent && getenv("NOTIFY_SOCKET"))
 		ck_assert_int_gt(sd_notify_barrier(0, SYNC_USEC), 0);
+}
+
+/* Sees all of what was sent before. */
+static void store_lock(void)
+{
+	store_sync();
+	pthread_mutex_lock(&store.mutex);
+}
+
+static void store_unlock(void)
+{
+	pthread_mutex_unlock(&store.mutex);
 }
 
 void store_set_limit(size_t limit)
 {
-	store_sync();
-	pthread_mutex_lock(&store.mutex);
+	store_lock();
 	store.limit = limit;
-	pthread_mutex_unlock(&store.mutex);
+	store_unlock();
 }
 
 void store_be_silent(void)
 {
-	store_sync();
-	pthread_mutex_lock(&store.mutex);
+	store_lock();
 	store.silent = true;
-	pthread_mutex_unlock(&store.mutex);
+	store_unlock();
 }
 
 size_t store_total(void)
 {
-	store_sync();
-	return store.count;
+	size_t count;
+
+	store_lock();
+	count = store.count;
+	store_unlock();
+	return count;
 }
 
 size_t store_count(const char *name)
 {
 	size_t count = 0;
 
-	store_sync();
+	store_lock();
 	for (size_t i = 0; i < store.count; i++)
 		count += strcmp(store.kept[i].name, name) == 0;
+	store_unlock();
 	return count;
 }
 
@@ -189,20 +204,25 @@ size_t store_told(const char *message)
 {
 	size_t count = 0;
 
-	store_sync();
+	store_lock();
 	for (size_t i = 0; i < store.told_count; i++)
 		count += strcmp(store.told[i], message) == 0;
+	store_unlock();
 	return count;
 }
 
 int store_fd(const char *name, size_t n)
 {
-	store_sync();
-	for (size_t i = 0; i < store.count; i++) {
+	int fd = -1;
+
+	store_lock();
+	for (size_t i = 0; i < store.count && fd < 0; i++) {
 		if (strcmp(store.kept[i].name, name) == 0 && n-- == 0)
-			return store.kept[i].fd;
+			fd = store.kept[i].fd;
 	}
-	ck_abort_msg("%s is not stored", name);
+	store_unlock();
+	ck_assert_msg(fd >= 0, "%s is not stored", name);
+	return fd;
 }
 
 static int duplicate(int fd)
@@ -215,18 +235,22 @@ static int duplicate(int fd)
 
 void store_put(const char *name, int fd)
 {
-	pthread_mutex_lock(&store.mutex);
+	store_lock();
 	store_add(name, duplicate(fd));
-	pthread_mutex_unlock(&store.mutex);
+	store_unlock();
 }
 
 size_t store_give(struct service_socket **sockets)
 {
-	store_sync();
-	*sockets = calloc(store.count + 1, sizeof(**sockets));
-	for (size_t i = 0; i < store.count; i++) {
+	size_t count;
+
+	store_lock();
+	count = store.count;
+	*sockets = calloc(count + 1, sizeof(**sockets));
+	for (size_t i = 0; i < count; i++) {
 		(*sockets)[i].fd = duplicate(store.kept[i].fd);
 		(*sockets)[i].name = strdup(store.kept[i].name);
 	}
-	return store.count;
+	store_unlock();
+	return count;
 }
