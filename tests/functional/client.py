@@ -134,6 +134,11 @@ def unread(sock):
     return struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
 
 
+def unacknowledged(sock):
+    """Bytes that have not come into the service's receive queue."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
+
+
 def _let_run(address):
     """Return when the service, of one worker, has had its turn: how many
     bytes it has echoed for that."""
@@ -187,16 +192,19 @@ def fill_stopped(sock):
 
 def overfill(sock, echod):
     """Send little by little, until the service cannot send it on: then it
-    holds the last piece, and has left nothing unread."""
-    sent, turns = 0, 0
+    holds the last piece, or leaves it unread.  Returns how much was sent."""
+    before = echod.counters()["bytes_sent"]
+    size, others, turns = 0, 0, 0
     while turns < 2:
         # The last ping, if any, may not be counted yet.
-        if echod.counters()["bytes_sent"] >= sent - len(PING):
-            sent += sock.send(bytes(4096))
+        if (echod.counters()["bytes_sent"] - before >=
+                size + others - len(PING)):
+            size += sock.send(bytes(4096))
             turns = 0
         else:
-            sent += _let_run(sock.getpeername())
+            others += _let_run(sock.getpeername())
             turns += 1
+    return size
 
 
 def stalled(echod):

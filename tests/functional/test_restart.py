@@ -262,7 +262,7 @@ def stop():
     port = _free_port()
     with Keeper("-w", "2", "--preserve-after=0", "--drain-timeout=3s", "-l",
                 f"127.0.0.1:{port}", sockets=sockets) as keeper:
-        data = client.pattern(300000)
+        data = client.pattern(40000)  # a window takes it
         idle = client.connect(sockets[0].getsockname())
         client.assert_echo(idle)
         keeper.hand_over()
