@@ -392,6 +392,21 @@ START_TEST(strange_record_is_given_up)
 }
 END_TEST
 
+/* Then ours goes with it only when a newer one has its counters. */
+START_TEST(strange_record_may_have_the_number_of_ours)
+{
+	store_put(SERVICE_RECORD "1", STDERR_FILENO);
+	begin(1);
+	ck_assert(succession.preserve);
+	ck_assert_uint_eq(store_count(SERVICE_RECORD "1"), 2);
+	(void)connect_client();
+	end(WORKER_HAND_OVER);
+	begin(1);
+	ck_assert_uint_eq(total(COUNTER_connections_accepted), 1);
+	expect_stored(1, SERVICE_RECORD "2");
+}
+END_TEST
+
 START_TEST(one_that_never_began_can_be_ended)
 {
 	struct succession none = { 0 };
@@ -420,6 +435,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, without_descriptors_what_was_left_is_served);
 	tcase_add_test(tcase, what_is_lost_is_told);
 	tcase_add_test(tcase, strange_record_is_given_up);
+	tcase_add_test(tcase, strange_record_may_have_the_number_of_ours);
 	tcase_add_test(tcase, one_that_never_began_can_be_ended);
 	suite_add_tcase(suite, tcase);
 	return suite;
