@@ -31,6 +31,7 @@ static int fd, exit_end;
 
 static void setup(void)
 {
+	raise_descriptor_limit();
 	datagram_rig_setup();
 	rig.policy.preserve = true;
 	rig.policy.preserve_after = USEC_PER_SEC;
@@ -126,6 +127,25 @@ START_TEST(what_was_received_is_answered_before)
 	expect_text(client, "last");
 	expect_open(client);
 	expect_handed_over(1);
+}
+END_TEST
+
+/* More than epoll_wait(2) tells at a time. */
+START_TEST(crowd_is_answered_before)
+{
+	static int clients[EVENTS_PER_POLL + 50];
+
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+		clients[i] = connected_client();
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+		send_text(clients[i], "last");
+		AWAIT(fd_outq(clients[i]) == 0);
+	}
+	hand_over();
+	await_end();
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+		expect_text(clients[i], "last");
+	expect_handed_over(ARRAY_SIZE(clients));
 }
 END_TEST
 
@@ -296,6 +316,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, idle_worker_ends_at_once);
 	tcase_add_test(tcase, connections_stay_open);
 	tcase_add_test(tcase, what_was_received_is_answered_before);
+	tcase_add_test(tcase, crowd_is_answered_before);
 	tcase_add_test(tcase, end_that_was_received_is_an_end);
 	tcase_add_test(tcase, slow_reader_is_handed_over_with_its_bytes);
 	tcase_add_test(tcase, who_waits_to_be_accepted_waits_for_the_next);
