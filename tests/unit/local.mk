@@ -208,6 +208,11 @@ tests_unit_check_reactor_SOURCES = \
 	tests/unit/reactor_spin.c \
 	tests/unit/reactor_timer.c
 
+tests_unit_check_succession_SOURCES = \
+	tests/unit/check_succession.c tests/unit/succession.h \
+	tests/unit/succession_failure.c \
+	tests/unit/succession_fixture.c
+
 tests_unit_check_target_open_SOURCES = \
 	tests/unit/check_target_open.c tests/unit/target_open.h \
 	tests/unit/target_bind.c
