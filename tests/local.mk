@@ -179,6 +179,11 @@ check-restart:
 check-scale: all
 	@$(tests_environment) $(srcdir)/tests/scale/run || test $$? = 77
 
+# Needs Spin: every state of the protocol by which connections outlive echod.
+check-model:
+	@$(tests_environment) CC='$(CC)'; export CC; \
+		$(srcdir)/tests/model/run || test $$? = 77
+
 # As root: measures other echo services beside echod, for README.md.  Packages
 # are fetched into $(top_builddir)/compare-peers; PEERS names some of them.
 compare: all
@@ -275,14 +280,14 @@ fuzz:
 endif
 
 clean-local:
-	rm -rf bench compare-peers coverage fuzz corpus
+	rm -rf bench compare-peers coverage fuzz corpus model
 	find . -name '*.gcda' -exec rm -f {} +
 	find . -name '*.gcno' -exec rm -f {} +
 CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-client bench-quick check-functional check-is-missing \
-	check-lint check-peers check-restart check-scale check-system \
-	check-unit compare coverage fuzz
+	check-lint check-model check-peers check-restart check-scale \
+	check-system check-unit compare coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
@@ -345,6 +350,8 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/functional/traffic_loop.py \
 	tests/functional/traffic_peers.py \
 	tests/functional/wrong.py \
+	tests/model/parking.pml \
+	tests/model/run \
 	tests/scale/guest \
 	tests/scale/judge.py \
 	tests/scale/run \
