@@ -281,6 +281,8 @@ static void lot_drop_dead(struct lot *lot)
 
 void lot_compact(struct lot *lot)
 {
+	if (lot->held)
+		return;
 	lot_drop_dead(lot);
 	for (int i = 0; i < ROTATIONS && lot_is_sparse(lot); i++) {
 		/* It is tried again when the next one dies or is parked. */
@@ -293,6 +295,8 @@ int lot_renew(struct lot *lot)
 {
 	size_t left = lot->message_count;
 
+	if (lot->held)
+		return -EBUSY;
 	while (left > 0) {
 		int dropped = lot_rotate(lot);
 

@@ -41,6 +41,7 @@ struct lot {
 	size_t message_count, message_limit;
 	size_t parked, live; /* descriptors in the queue, and those in use */
 	size_t parked_max;   /* from here on no dead are put up with */
+	bool held; /* who lives elsewhere may lie here alone: drop nobody */
 	lot_descriptor *descriptor_of;
 };
 
@@ -80,7 +81,10 @@ int lot_look(int end, size_t offset, int fds[LOT_BATCH], size_t *length,
 int lot_add(struct lot *lot, size_t length, size_t parked,
 	    struct list_node *living) MUST_CHECK;
 
-/* Drop whoever does not live: 0, or -errno as lot_park(), and some stay. */
+/*
+ * Drop whoever does not live: 0, or -errno and some stay: as lot_park(), or
+ * -EBUSY if it is held.
+ */
 int lot_renew(struct lot *lot) MUST_CHECK;
 
 /* Close our ends; whoever is parked is so no more.  Idempotent. */

@@ -3,7 +3,8 @@
  * Recovery only looks: what lies in a lot stays there, and becomes what the
  * worker has parked in it.  So whoever dies meanwhile leaves it as it was. Only
  * who moves to another worker is parked anew, and is then in two lots for a
- * while, which the next recovery tells by the cookie.
+ * while, which the next recovery tells by the cookie.  Until all who move have
+ * found room no lot drops anybody: the old one may be all that they have.
  */
 #include "config.h"
 
@@ -203,7 +204,7 @@ static bool parking_has_changed(const struct parking *parking)
  */
 static void parking_part(struct parking *parking, struct parking_lot *lot)
 {
-	if (lot_renew(&lot->user->lot) == 0)
+	if (lot->user && lot_renew(&lot->user->lot) == 0)
 		return;
 	for (size_t i = 0; i < parking->worker_count; i++) {
 		struct list_node *late = &parking->workers[i].late;
@@ -215,6 +216,8 @@ static void parking_part(struct parking *parking, struct parking_lot *lot)
 
 void parking_adopt(struct parking *parking, bool poisoned)
 {
+	bool done;
+
 	parking->poisoned = poisoned;
 	parking->spread = parking_has_changed(parking);
 	for (size_t i = 0; i < parking->lot_count; i++) {
@@ -223,8 +226,13 @@ void parking_adopt(struct parking *parking, bool poisoned)
 	}
 	for (size_t i = 0; i < parking->worker_count; i++)
 		parking_park_rest(&parking->workers[i]);
+	done = parking_is_done(parking);
+	for (size_t i = 0; i < parking->worker_count; i++)
+		parking->workers[i].lot.held = !done;
 	for (size_t i = 0; i < parking->lot_count; i++) {
-		if (parking->lots[i].strangers && parking->lots[i].user)
+		/* A lot without a user is given up, if it can be. */
+		if (parking->lots[i].strangers &&
+		    (parking->lots[i].user || !done))
 			parking_part(parking, &parking->lots[i]);
 	}
 }

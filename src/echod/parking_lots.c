@@ -188,6 +188,7 @@ static size_t parking_share(size_t workers)
 static void parking_prepare(struct worker *worker, size_t share)
 {
 	lot_init(&worker->lot, connection_descriptor, share);
+	worker->lot.held = true;
 	worker->parking.on_capacity = parking_on_capacity;
 	idle_queue_init(&worker->young, &worker->reactor,
 			parking_timeout(worker->policy->preserve_after),
@@ -240,8 +241,7 @@ static void parking_close(struct parking_lot *lot)
 	lot->fds = 0;
 }
 
-/* Has everybody who lay in one of the lots found room in another? */
-static bool parking_is_done(const struct parking *parking)
+bool parking_is_done(const struct parking *parking)
 {
 	for (size_t i = 0; i < parking->worker_count; i++) {
 		if (!list_is_empty(&parking->workers[i].unparked))
@@ -259,6 +259,8 @@ void parking_settle(struct parking *parking, bool preserve)
 		struct parking_lot *lot = &parking->lots[i];
 
 		parking_close(lot);
+		if (lot->user)
+			lot->user->lot.held = needed;
 		if (!preserve && lot->user)
 			lot_deinit(&lot->user->lot);
 		if (needed || (preserve && lot->user))

@@ -11,4 +11,7 @@
 /* Is this socket known already?  Or is there no telling?  Then it is now. */
 bool parking_has_seen(struct parking *parking, int fd);
 
+/* Has everybody who lay in one of the lots found room in another? */
+bool parking_is_done(const struct parking *parking);
+
 #endif

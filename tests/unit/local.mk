@@ -55,6 +55,7 @@ echod_unit_tests = \
 	tests/unit/check_parking \
 	tests/unit/check_parking_adopt \
 	tests/unit/check_parking_lots \
+	tests/unit/check_parking_moves \
 	tests/unit/check_position \
 	tests/unit/check_privilege \
 	tests/unit/check_reactor \
@@ -288,6 +289,7 @@ tests_unit_check_parking_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 tests_unit_check_parking_lots_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=reallocarray -Wl,--wrap=sendmsg \
 	-Wl,--wrap=socketpair
+tests_unit_check_parking_moves_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 tests_unit_check_ping_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_wait \
 	-Wl,--wrap=report_choose -Wl,--wrap=sendto
 tests_unit_check_ping_check_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket
