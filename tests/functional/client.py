@@ -135,7 +135,9 @@ def unread(sock):
 
 
 def unacknowledged(sock):
-    """Bytes that have not come into the service's receive queue."""
+    """Bytes that are on their way to the service's receive queue."""
+    if sock.family == socket.AF_UNIX:
+        return 0
     return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
 
 
@@ -191,8 +193,9 @@ def fill_stopped(sock):
 
 
 def overfill(sock, echod):
-    """Send little by little, until the service cannot send it on: then it
-    holds the last piece, or leaves it unread.  Returns how much was sent."""
+    """Send little by little, until the service has it all and cannot send it
+    on: then it holds the last piece, or leaves it unread.  Returns how much was
+    sent."""
     before = echod.counters()["bytes_sent"]
     size, others, turns = 0, 0, 0
     while turns < 2:
@@ -203,7 +206,7 @@ def overfill(sock, echod):
             turns = 0
         else:
             others += _let_run(sock.getpeername())
-            turns += 1
+            turns += not unacknowledged(sock)
     return size
 
 

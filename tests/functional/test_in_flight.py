@@ -13,7 +13,7 @@ import socket
 
 import client
 import daemon
-from echodtest import case, main, note, Skip, until
+from echodtest import case, main, note, Skip
 from keeper import Keeper, listen_everywhere
 
 AT_ONCE = ("--preserve-after=0",)
@@ -118,7 +118,6 @@ def drained():
             keeper.restart = False
             # Of this one not all can be answered at once.
             size = client.overfill(late[0], keeper.echod)
-            until(lambda: not client.unacknowledged(late[0]), "the last of it")
             keeper.echod.signal(signal.SIGUSR2)
             keeper.echod.await_line("^echod: stopping")
             client.same(client.receive_all(late[0]), bytes(size))
