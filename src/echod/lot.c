@@ -167,8 +167,10 @@ int lot_park(struct lot *lot, struct list_node *places)
 	message = lot_message_new();
 	if (!message)
 		return -ENOMEM;
-	for (; count < LOT_BATCH && place != places; place = place->next)
+	do {
 		fds[count++] = lot->descriptor_of(place);
+		place = place->next;
+	} while (count < LOT_BATCH && place != places);
 	error = lot_send(lot, fds, count);
 	if (error < 0) {
 		free(message);
