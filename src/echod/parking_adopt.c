@@ -235,4 +235,7 @@ void parking_adopt(struct parking *parking, bool poisoned)
 		    (parking->lots[i].user || !done))
 			parking_part(parking, &parking->lots[i]);
 	}
+	/* Who has found no room by now is told of, and waits for some. */
+	for (size_t i = 0; i < parking->worker_count; i++)
+		parking->workers[i].lot.held = false;
 }

@@ -18,7 +18,9 @@
  *              workers are more or fewer now may it move to another one, and is
  *              parked there as well, if there is room.  Once all who move have
  *              found room lots without a worker leave the store, and lots are
- *              compacted; before that, neither happens
+ *              compacted; before that, neither happens in recovery.  Whoever has
+ *              found none when it ends, and moved from a lot that is compacted
+ *              then, is parked no more than those who are new
  *   hand over  parks all, also streams without counters, and ends the rest; such
  *              a stream leaves the lot again, by a rotation of everything, or
  *              ends, before it is served
@@ -86,6 +88,8 @@ bool held;			/* not all who move have found room */
 #define LIVING(l)	ANY(lot[l].living)
 #define STORED		((lot[0].stored -> INSIDE(0) : 0) | \
 			 (lot[1].stored -> INSIDE(1) : 0))
+#define SURPLUS		((lot[0].used -> 0 : INSIDE(0)) | \
+			 (lot[1].used -> 0 : INSIDE(1)))
 #define KNOWN		(lot[0].served | lot[1].served)
 #define UNUSED		(ALL & ~(alive | KNOWN | INSIDE(0) | INSIDE(1)))
 #define UNPARKED(l)	(lot[l].served & ~LIVING(l))
@@ -270,8 +274,10 @@ active proctype everybody()
 		renew(0);
 		renew(1) }
 	:: atomic { phase == RECOVERY ->
+		parked = parked & (SURPLUS | ~(UNPARKED(0) | UNPARKED(1)));
 		settle(0);
 		settle(1);
+		held = false;
 		phase = SERVICE }
 	:: work(0)
 	:: work(1)

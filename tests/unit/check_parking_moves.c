@@ -95,12 +95,14 @@ START_TEST(nobody_is_dropped_to_make_room)
 }
 END_TEST
 
-START_TEST(nobody_is_dropped_when_another_ends)
+START_TEST(who_found_no_room_is_parked_when_there_is_some)
 {
 	leave_stored(0, 4);
 	recover_without_room(2);
 	ck_assert_int_eq(shutdown(first, SHUT_WR), 0);
 	WORKERS_UNTIL(adopt_policy.connections == 3);
+	sendmsg_fault = (struct fault){ 0 };
+	WORKERS_UNTIL(parked_in_all() == 3);
 	expect_all_to_lie(2);
 }
 END_TEST
@@ -142,7 +144,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(tcase, TEST_TIMEOUT_SEC);
 	tcase_add_checked_fixture(tcase, setup, adopt_teardown);
 	tcase_add_test(tcase, nobody_is_dropped_to_make_room);
-	tcase_add_test(tcase, nobody_is_dropped_when_another_ends);
+	tcase_add_test(tcase, who_found_no_room_is_parked_when_there_is_some);
 	tcase_add_test(tcase, all_is_as_ever_once_there_is_room);
 	tcase_add_test(tcase, unix_stream_in_a_surplus_lot_ends);
 	suite_add_tcase(suite, tcase);
