@@ -11,26 +11,26 @@
  *   park       what a worker has that is not in its lot goes to the tail
  *   close      ends a connection; its duplicate stays in the queue, and is dead
  *   compact    drops the first message if nobody lives there; if too much of
- *              the queue is dead, it is rotated: what lives of the first message
- *              is sent again at the tail, and only then that message is dropped
- *   crash      comes between any two steps, also of recovery, any number of times
+ *              the queue is dead, it is rotated: who lives in the first message
+ *              is sent again at the tail, and only then it is dropped
+ *   crash      comes between any two steps, of recovery too, again and again
  *   recover    looks at what lies in the lots, and it stays there.  Only if the
  *              workers are more or fewer now may it move to another one, and is
  *              parked there as well, if there is room.  Once all who move have
  *              found room lots without a worker leave the store, and lots are
- *              compacted; before that, neither happens in recovery.  Whoever has
- *              found none when it ends, and moved from a lot that is compacted
- *              then, is parked no more than those who are new
- *   hand over  parks all, also streams without counters, and ends the rest; such
- *              a stream leaves the lot again, by a rotation of everything, or
- *              ends, before it is served
+ *              compacted; before that, neither happens in recovery.  Whoever
+ *              has found none when it ends, and moved from a lot that is
+ *              compacted then, is parked no more than those who are new
+ *   hand over  parks all, also streams without counters, and ends the rest;
+ *              such a stream leaves the lot again, by a rotation of everything,
+ *              or ends, before it is served
  *
  * In src/echod these are lot_park, lot_leave, lot_compact, parking_adopt and
- * parking_settle, lot_renew, and parking_hand_over.  A connection is a bit here;
- * by it a duplicate is known, as by its cookie there (SO_COOKIE).  A step is what
- * the kernel or the manager, which takes requests in their order, does in one
- * piece.  Sending may fail at any time: then it is a step that is not taken.
- * Left out are bytes (position.c), and managers that refuse.
+ * parking_settle, and parking_hand_over with lot_renew.  A connection is a bit
+ * here; by it a duplicate is known, as by its cookie there (SO_COOKIE).  A step
+ * is what the kernel or the manager, which takes requests in their order, does
+ * in one piece.  Sending may fail at any time: then it is a step that is not
+ * taken.  Left out are bytes (position.c), and managers that refuse.
  *
  * What holds in every state:
  *
@@ -288,7 +288,8 @@ active proctype everybody()
 		assert(HANDED);
 		end_process() }
 	:: atomic { phase != DOWN -> end_process() } /* a crash */
-	:: atomic { alive && (phase == DOWN || phase == RECOVERY) -> /* a peer ends it */
+	/* A peer ends one; while it is served that is its end there, too. */
+	:: atomic { alive && (phase == DOWN || phase == RECOVERY) ->
 		c = alive;
 		pick();
 		finish() }
