@@ -142,7 +142,7 @@ void intake_store_own(struct intake *intake)
 		socket->own = next++;
 		(void)snprintf(name, sizeof(name), SERVICE_OWN "%d",
 			       socket->own);
-		service_store(name, &socket->fd, 1);
+		(void)service_store(name, &socket->fd, 1);
 	}
 }
 

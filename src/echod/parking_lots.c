@@ -144,7 +144,8 @@ static int parking_make_lot(struct parking *parking, struct worker *user)
 		return error;
 	lot->user = user;
 	lot_name(name, number);
-	service_store(name, (int[]){ user->lot.entrance, user->lot.exit }, 2);
+	(void)service_store(name, (int[]){ user->lot.entrance, user->lot.exit },
+			    2);
 	return 0;
 }
 

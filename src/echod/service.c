@@ -91,13 +91,13 @@ void service_notify_watchdog(void)
  * FDPOLL=0, or what hangs up would be taken out of the store: since systemd
  * 246; older ones ignore it.
  */
-void service_store(const char *name, const int *fds, unsigned count)
+int service_store(const char *name, const int *fds, unsigned count)
 {
 	char message[128];
 
 	(void)snprintf(message, sizeof(message),
 		       "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
-	(void)sd_pid_notify_with_fds(0, 0, message, fds, count);
+	return MIN(sd_pid_notify_with_fds(0, 0, message, fds, count), 0);
 }
 
 void service_unstore(const char *name)
@@ -106,27 +106,29 @@ void service_unstore(const char *name)
 }
 
 /* Our end of the pair hangs up when nobody has the other any more. */
-static bool store_keeps(const int pair[2])
+static int store_keeps(const int pair[2])
 {
 	struct pollfd ours = { .fd = pair[0] };
+	int error = service_store(STORE_PROBE, &pair[1], 1);
 
-	service_store(STORE_PROBE, &pair[1], 1);
 	close(pair[1]);
+	if (error < 0)
+		return error == -ETOOMANYREFS ? error : 0;
 	/* Messages are dealt with in order: what was sent before is kept, too.
 	 */
 	if (sd_notify_barrier(0, STORE_ANSWER_USEC) <= 0)
-		return false;
+		return 0;
 	return poll(&ours, 1, 0) == 0;
 }
 
-bool service_has_store(void)
+int service_has_store(void)
 {
-	bool kept;
-	int pair[2];
+	int kept, pair[2];
 
-	if (!getenv("NOTIFY_SOCKET") ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return false;
+	if (!getenv("NOTIFY_SOCKET"))
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
 	kept = store_keeps(pair);
 	service_unstore(STORE_PROBE);
 	close(pair[0]);

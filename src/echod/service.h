@@ -49,17 +49,20 @@ void service_notify_watchdog(void);
 
 /*
  * Give the manager duplicates to keep, all under one name, until they are
- * unstored.  Whether it does is not told: see service_has_store().
+ * unstored.  Whether it does is not told: see service_has_store().  0 or -errno
+ * if it could not be told.
  */
-void service_store(const char *name, const int *fds, unsigned count);
+int service_store(const char *name, const int *fds, unsigned count);
 void service_unstore(const char *name);
 
 /*
  * Does the manager keep descriptors, and all of those that it was given so far?
  * It is given one more to find out, which makes it answer: FDSTORE= of the
- * environment is as new as systemd 254, and says nothing of what is full.
+ * environment is as new as systemd 254, and says nothing of what is full.  1 if
+ * it does, 0 if not, or -errno if it could not be asked: ETOOMANYREFS while
+ * this user has too many descriptors in flight (unix(7)).
  */
-bool service_has_store(void);
+int service_has_store(void) MUST_CHECK;
 
 /* The number after `prefix`, or -EINVAL if that is not the kind of name. */
 int service_name_number(const char *name, const char *prefix) MUST_CHECK;

@@ -33,13 +33,12 @@ static void record_name(char name[static 32], const struct record *record)
 	(void)snprintf(name, 32, SERVICE_RECORD "%d", record_number(record));
 }
 
-static void store_record(const struct record *record)
+static bool store_record(const struct record *record)
 {
 	char name[32];
 
 	record_name(name, record);
-	if (record->fd >= 0)
-		service_store(name, &record->fd, 1);
+	return record->fd >= 0 && service_store(name, &record->fd, 1) == 0;
 }
 
 static void unstore_record(const struct record *record)
@@ -63,17 +62,25 @@ static void unstore_older_records(const struct record *record,
 	}
 }
 
-/*
- * Is there a store?  What came out of it proves it; else the manager is asked,
- * before it is given everything.
- */
-static bool store_exists(const struct intake *intake)
+/* Did anything come out of a store?  That proves that there is one. */
+static bool anything_came_back(const struct intake *intake)
 {
 	for (size_t i = 0; i < intake->kept_count; i++) {
 		if (intake->kept[i].fd >= 0)
 			return true;
 	}
-	return service_has_store();
+	return false;
+}
+
+/*
+ * Does the manager keep what it was given?  If it cannot be asked now, as so
+ * many descriptors are in flight, what it has already is not to be given up.
+ */
+static bool is_kept(bool proven)
+{
+	int answer = service_has_store();
+
+	return answer > 0 || (answer < 0 && proven);
 }
 
 /* Make and store what there is to keep: false if it is not kept. */
@@ -81,7 +88,9 @@ static bool succession_store(struct succession *succession, bool wanted)
 {
 	struct intake *intake = succession->intake;
 	struct crew *crew = succession->crew;
-	bool preserve = wanted && store_exists(intake);
+	bool proven = anything_came_back(intake);
+	/* Asked before it is given everything. */
+	bool preserve = wanted && (proven || is_kept(false));
 	int error = parking_begin(&succession->parking, crew->workers,
 				  crew->worker_count, intake->kept,
 				  intake->kept_count, preserve);
@@ -94,10 +103,10 @@ static bool succession_store(struct succession *succession, bool wanted)
 	if (error < 0 || !preserve)
 		return false;
 	intake_store_own(intake);
-	store_record(succession->record);
-	unstore_older_records(succession->record, intake);
+	if (store_record(succession->record))
+		unstore_older_records(succession->record, intake);
 	/* Was there room for all of it? */
-	return service_has_store();
+	return is_kept(proven);
 }
 
 static void log_adopted(const struct parking *parking, uint64_t usec)

@@ -162,7 +162,10 @@ def at_start():
             _go_on(_streams(sockets, 5))
         with _InFlight(SMALL):
             keeper.kill()
+            _go_on(socks)
             _go_on(_streams(sockets, 5))
+        keeper.kill()
+        _go_on(socks)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ END_TEST
 START_TEST(without_descriptors_there_is_no_store)
 {
 	socketpair_fault = (struct fault){ .times = 1, .error = EMFILE };
-	ck_assert(!service_has_store());
+	ck_assert_int_eq(service_has_store(), -EMFILE);
 	ck_assert_uint_eq(
 		store_told("FDSTOREREMOVE=1\nFDNAME=echod-kept-probe"), 0);
 	ck_assert_int_eq(lowest_free_fd(), free_fd);
