@@ -24,18 +24,16 @@ FIRST_USER = 1 << 20  # beyond whom a system knows
 
 
 def _be_alone():
-    """Become a user of our own, for whom nobody else has any in flight; where
-    there is none, see that nobody has."""
-    if os.geteuid() == 0 and not daemon.KEEP_USER:
-        user = FIRST_USER + os.getpid()
-        try:
-            os.setgroups([])
-            os.setresgid(user, user, user)
-            os.setresuid(user, user, user)
-        except OSError:
-            daemon.become_ordinary()
-    else:
-        daemon.become_ordinary()
+    """Become a user of our own, for whom nobody else has any in flight."""
+    if os.geteuid() != 0 or daemon.KEEP_USER:
+        raise Skip("needs root, to become a user of its own")
+    user = FIRST_USER + os.getpid()
+    try:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    except OSError as error:
+        raise Skip(f"there is no other user to become: {error}") from error
     if _is_crowded():
         raise Skip("another process of this user has descriptors in flight")
 

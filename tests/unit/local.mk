@@ -143,9 +143,14 @@ tests_unit_libharness_a_SOURCES = \
 	tests/unit/rig.c tests/unit/rig.h \
 	tests/unit/server_rig.c tests/unit/server_rig.h \
 	tests/unit/sockets.c tests/unit/sockets.h \
-	tests/unit/store_rig.c tests/unit/store_rig.h \
 	tests/unit/terminal.c tests/unit/terminal.h \
 	tests/unit/wire.c tests/unit/wire.h
+
+# It needs libsystemd.
+if ENABLE_ECHOD
+tests_unit_libharness_a_SOURCES += \
+	tests/unit/store_rig.c tests/unit/store_rig.h
+endif
 
 tests_unit_check_connection_SOURCES = \
 	tests/unit/check_connection.c tests/unit/connection.h \
