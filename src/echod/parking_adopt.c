@@ -183,8 +183,12 @@ static void parking_adopt_end(struct parking *parking, struct parking_lot *lot,
 		list_init(&staying);
 		length = parking_look(parking, lot, end, offset, &parked,
 				      &staying);
-		if (own)
+		if (own) {
 			parking_stay(lot->user, length, parked, &staying);
+		} else if (lot->user) {
+			/* It lies at the wrong end: it is parked anew. */
+			list_append_all(&lot->user->unparked, &staying);
+		}
 	}
 }
 

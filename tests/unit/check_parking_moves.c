@@ -119,6 +119,20 @@ START_TEST(all_is_as_ever_once_there_is_room)
 }
 END_TEST
 
+/* One of them is the exit, whichever; at the other nobody may stay. */
+START_TEST(what_lies_at_both_ends_is_parked)
+{
+	struct left_lot turned;
+
+	leave_stored(0, 2);
+	turned = (struct left_lot){ { lots[0].ends[1], lots[0].ends[0] } };
+	(void)leave_connection(&turned);
+	adopt_with(1, true, false);
+	ck_assert_uint_eq(adopt_policy.connections, 3);
+	ck_assert_uint_eq(parked_in_all(), 3);
+}
+END_TEST
+
 /* The lot is kept for others; they cannot be served and lie there. */
 START_TEST(unix_stream_in_a_surplus_lot_ends)
 {
@@ -146,6 +160,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, nobody_is_dropped_to_make_room);
 	tcase_add_test(tcase, who_found_no_room_is_parked_when_there_is_some);
 	tcase_add_test(tcase, all_is_as_ever_once_there_is_room);
+	tcase_add_test(tcase, what_lies_at_both_ends_is_parked);
 	tcase_add_test(tcase, unix_stream_in_a_surplus_lot_ends);
 	suite_add_tcase(suite, tcase);
 	return suite;
