@@ -38,7 +38,7 @@ struct lot_message *lot_message_new(void);
 
 void lot_append(struct lot *lot, struct lot_message *message, size_t parked);
 
-/* Ends look alike: is the first one the exit, where something can be received?
+/* Ends look alike: can something be received at the first, which is the exit?
  */
 bool lot_is_turned(const int ends[2]);
 

@@ -4,7 +4,8 @@
  * worker has parked in it.  So whoever dies meanwhile leaves it as it was. Only
  * who moves to another worker is parked anew, and is then in two lots for a
  * while, which the next recovery tells by the cookie.  Until all who move have
- * found room no lot drops anybody: the old one may be all that they have.
+ * found room, or recovery ends, no lot drops anybody: the old one may be all
+ * that they have.
  */
 #include "config.h"
 
@@ -239,7 +240,4 @@ void parking_adopt(struct parking *parking, bool poisoned)
 		    (parking->lots[i].user || !done))
 			parking_part(parking, &parking->lots[i]);
 	}
-	/* Who has found no room by now is told of, and waits for some. */
-	for (size_t i = 0; i < parking->worker_count; i++)
-		parking->workers[i].lot.held = false;
 }

@@ -260,8 +260,9 @@ void parking_settle(struct parking *parking, bool preserve)
 		struct parking_lot *lot = &parking->lots[i];
 
 		parking_close(lot);
+		/* Who has no room by now is counted, and waits for some. */
 		if (lot->user)
-			lot->user->lot.held = needed;
+			lot->user->lot.held = false;
 		if (!preserve && lot->user)
 			lot_deinit(&lot->user->lot);
 		if (needed || (preserve && lot->user))

@@ -101,9 +101,10 @@ START_TEST(who_found_no_room_is_parked_when_there_is_some)
 	recover_without_room(2);
 	ck_assert_int_eq(shutdown(first, SHUT_WR), 0);
 	WORKERS_UNTIL(adopt_policy.connections == 3);
+	/* Lots are compacted: else the dead would keep the room that lacks. */
+	ck_assert_uint_lt(workers[0].lot.parked, 4);
 	sendmsg_fault = (struct fault){ 0 };
 	WORKERS_UNTIL(parked_in_all() == 3);
-	expect_all_to_lie(2);
 }
 END_TEST
 
