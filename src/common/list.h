@@ -11,6 +11,7 @@
 #define ECHOD_COMMON_LIST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct list_node {
 	struct list_node *next, *previous;
@@ -91,5 +92,16 @@ static inline void list_append_all(struct list_node *head,
 	for ((node) = (head)->next, (following) = (node)->next;                \
 	     (node) != (head);                                                 \
 	     (node) = (following), (following) = (node)->next)
+
+/* Walks all of it. */
+static inline size_t list_length(const struct list_node *head)
+{
+	const struct list_node *node;
+	size_t length = 0;
+
+	list_for_each (node, head)
+		length++;
+	return length;
+}
 
 #endif

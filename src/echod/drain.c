@@ -85,27 +85,22 @@ static void drain_listener(struct listener *listener)
 	listener_close(listener);
 }
 
-static void drain_begin(struct worker *worker)
+/* After the next round, in which connections look at their queues. */
+static void drain_go_on(struct worker *worker, timer_handler *on_round)
 {
 	worker->drain_deadline =
 		usec_add(worker->reactor.now, worker->policy->drain_timeout);
-	for_each_listener(worker, drain_listener);
-	for_each_datagram(worker, datagram_sweep);
-	for_each_connection(worker, connection_drain);
-	worker->drain.on_expiry = drain_on_tick;
-	/* After the next round, in which connections look at their queues. */
+	worker->drain.on_expiry = on_round;
 	reactor_timer_start(&worker->reactor, &worker->drain,
 			    worker->reactor.now);
 }
 
-static size_t count_connections(const struct worker *worker)
+static void drain_begin(struct worker *worker)
 {
-	const struct list_node *link;
-	size_t count = 0;
-
-	list_for_each (link, &worker->connections.entries)
-		count++;
-	return count;
+	for_each_listener(worker, drain_listener);
+	for_each_datagram(worker, datagram_sweep);
+	for_each_connection(worker, connection_drain);
+	drain_go_on(worker, drain_on_tick);
 }
 
 /* What could be answered at once has been. */
@@ -115,7 +110,7 @@ static void hand_over_end(struct reactor_timer *timer)
 
 	parking_hand_over(worker);
 	STATS_COUNT(worker->stats, connections_unparked,
-		    count_connections(worker));
+		    list_length(&worker->connections.entries));
 	for_each_connection(worker, connection_drain);
 	timer->on_expiry = drain_on_tick;
 	reactor_timer_start(&worker->reactor, timer, worker->reactor.now);
@@ -127,15 +122,10 @@ static void hand_over_end(struct reactor_timer *timer)
  */
 static void hand_over_begin(struct worker *worker)
 {
-	worker->drain_deadline =
-		usec_add(worker->reactor.now, worker->policy->drain_timeout);
 	for_each_listener(worker, listener_close);
 	for_each_datagram(worker, datagram_pause);
 	for_each_connection(worker, connection_answer);
-	worker->drain.on_expiry = hand_over_end;
-	/* After the next round, in which connections look at their queues. */
-	reactor_timer_start(&worker->reactor, &worker->drain,
-			    worker->reactor.now);
+	drain_go_on(worker, hand_over_end);
 }
 
 void drain_on_request(struct worker *worker, unsigned requests)

@@ -191,16 +191,6 @@ struct list_node *lot_newest(struct lot *lot)
 	return &message_of(lot->messages.previous)->live;
 }
 
-static size_t list_length(const struct list_node *head)
-{
-	const struct list_node *node;
-	size_t length = 0;
-
-	list_for_each (node, head)
-		length++;
-	return length;
-}
-
 /* Of as many of the first messages as fit into one: their number. */
 static size_t lot_gather(struct lot *lot, int fds[LOT_BATCH], size_t *count)
 {

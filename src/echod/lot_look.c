@@ -100,13 +100,11 @@ int lot_add(struct lot *lot, size_t length, size_t parked,
 	    struct list_node *living)
 {
 	struct lot_message *message = lot_message_new();
-	const struct list_node *place;
 
 	if (!message)
 		return -ENOMEM;
 	message->length = length;
-	list_for_each (place, living)
-		lot->live++;
+	lot->live += list_length(living);
 	list_append_all(&message->live, living);
 	lot_append(lot, message, parked);
 	return 0;

@@ -128,6 +128,15 @@ START_TEST(take_first_unlinks_it)
 }
 END_TEST
 
+START_TEST(length_counts_nodes)
+{
+	ck_assert_uint_eq(list_length(&list), 0);
+	list_append(&list, &a.link);
+	list_append(&list, &b.link);
+	ck_assert_uint_eq(list_length(&list), 2);
+}
+END_TEST
+
 START_TEST(append_all_moves_in_order)
 {
 	list_append(&list, &a.link);
@@ -195,6 +204,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, remove_anywhere);
 	tcase_add_test(tcase, remove_is_idempotent);
 	tcase_add_test(tcase, take_first_unlinks_it);
+	tcase_add_test(tcase, length_counts_nodes);
 	tcase_add_test(tcase, append_all_moves_in_order);
 	tcase_add_test(tcase, append_all_of_nothing_changes_nothing);
 	tcase_add_test(tcase, safe_walk_may_unlink_its_node);
