@@ -285,6 +285,21 @@ def listen_everywhere():
                                  backlog=BACKLOG)]
 
 
+def streams(sockets, count):
+    """Connections that have echoed, to both sockets in turn."""
+    socks = [client.connect(sockets[i % 2].getsockname()[:2])
+             for i in range(count)]
+    for sock in socks:
+        client.assert_echo(sock)
+    return socks
+
+
+def go_on(socks):
+    """Assert that they still echo."""
+    for sock in socks:
+        client.assert_echo(sock, client.pattern(5000))
+
+
 def _same(one, other):
     """Whether two descriptors are of one file, and the same end of a pipe."""
     a, b = os.fstat(one), os.fstat(other)

@@ -14,7 +14,7 @@ import socket
 import client
 import daemon
 from echodtest import case, main, note, Skip
-from keeper import Keeper, listen_everywhere
+from keeper import go_on, Keeper, listen_everywhere, streams
 
 AT_ONCE = ("--preserve-after=0",)
 SMALL = 300  # descriptors of a process, and of its user in flight
@@ -61,19 +61,6 @@ def _send(sock, descriptors):
                            array.array("i", descriptors))])
 
 
-def _streams(sockets, count):
-    socks = [client.connect(sockets[i % 2].getsockname()[:2])
-             for i in range(count)]
-    for sock in socks:
-        client.assert_echo(sock)
-    return socks
-
-
-def _go_on(socks):
-    for sock in socks:
-        client.assert_echo(sock, client.pattern(5000))
-
-
 class _InFlight:
     """Descriptors of this user, in flight until the end of the block."""
 
@@ -108,11 +95,11 @@ def drained():
     _be_alone()
     sockets = listen_everywhere()
     with Keeper(*AT_ONCE, sockets=sockets, descriptors_max=SMALL) as keeper:
-        early = _streams(sockets, 20)
+        early = streams(sockets, 20)
         keeper.until(lambda: keeper.parked() in (None, 20), "all are parked")
         with _InFlight(SMALL):
-            late = _streams(sockets, 20)
-            _go_on(early + late)
+            late = streams(sockets, 20)
+            go_on(early + late)
             keeper.restart = False
             # Of this one not all can be answered at once.
             size = client.overfill(late[0], keeper.echod)
@@ -124,14 +111,14 @@ def drained():
         keeper.restart = True
         keeper.start()
         keeper.await_ready()
-        _go_on(early)
+        go_on(early)
         assert {client.ending(sock) for sock in late} == {"FIN"}
         counters = keeper.echod.counters()
         note(counters)
         assert counters["connections_unparked"] == len(late), counters
         assert counters["connections_adopted"] == len(early), counters
         assert re.search(rf"\b{len(late)} of \d+ connections\b", end.log), end.log
-        _go_on(_streams(sockets, 5))
+        go_on(streams(sockets, 5))
 
 
 @case("once there is room again, the others are parked, too", keep_root=True)
@@ -140,12 +127,12 @@ def for_a_while():
     sockets = listen_everywhere()
     with Keeper(*AT_ONCE, sockets=sockets, descriptors_max=SMALL) as keeper:
         with _InFlight(SMALL):
-            socks = _streams(sockets, 20)
+            socks = streams(sockets, 20)
         if keeper.parked() is None:
             raise Skip("this kernel does not tell what is in flight")
         keeper.until(lambda: keeper.parked() == 20, "all are parked")
         keeper.kill()
-        _go_on(socks)
+        go_on(socks)
 
 
 @case("too many in flight at a start: it starts, and serves", keep_root=True)
@@ -153,17 +140,17 @@ def at_start():
     _be_alone()
     sockets = listen_everywhere()
     with Keeper(*AT_ONCE, sockets=sockets, descriptors_max=SMALL) as keeper:
-        socks = _streams(sockets, 20)
+        socks = streams(sockets, 20)
         with _InFlight(SMALL):
             keeper.hand_over()
-            _go_on(socks)
-            _go_on(_streams(sockets, 5))
+            go_on(socks)
+            go_on(streams(sockets, 5))
         with _InFlight(SMALL):
             keeper.kill()
-            _go_on(socks)
-            _go_on(_streams(sockets, 5))
+            go_on(socks)
+            go_on(streams(sockets, 5))
         keeper.kill()
-        _go_on(socks)
+        go_on(socks)
 
 
 if __name__ == "__main__":

@@ -11,23 +11,11 @@ import socket
 
 import client
 from echodtest import case, main, note
-from keeper import KEPT, Keeper, listen_everywhere, LOT, OWN, RECORD
+from keeper import (go_on, KEPT, Keeper, listen_everywhere, LOT, OWN, RECORD,
+                    streams)
 
 AT_ONCE = ("--preserve-after=0",)
 SEALS = (fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-
-
-def _streams(sockets, count):
-    socks = [client.connect(sockets[i % 2].getsockname()[:2])
-             for i in range(count)]
-    for sock in socks:
-        client.assert_echo(sock)
-    return socks
-
-
-def _go_on(socks):
-    for sock in socks:
-        client.assert_echo(sock, client.pattern(5000))
 
 
 @case("a store that refuses everything: SIGUSR2 ends all, as SIGTERM does")
@@ -36,20 +24,20 @@ def refused():
     with Keeper(*AT_ONCE, sockets=sockets, store_max=0) as keeper:
         assert keeper.refused > 0
         for end in (keeper.hand_over, keeper.kill):
-            socks = _streams(sockets, 20)
+            socks = streams(sockets, 20)
             log = end().log
             assert (end == keeper.kill or "20 connections to end" in log), log
             endings = {client.ending(sock) for sock in socks}
             assert endings == {"FIN"}, endings
             keeper.await_ready()
-        _go_on(_streams(sockets, 2))
+        go_on(streams(sockets, 2))
 
 
 @case("--preserve=yes and a store that refuses: one warning, the service runs")
 def refused_yes():
     sockets = listen_everywhere()
     with Keeper("--preserve=yes", sockets=sockets, store_max=0) as keeper:
-        _go_on(_streams(sockets, 2))
+        go_on(streams(sockets, 2))
         log = keeper.hand_over().log
         assert log.count("outlive") == 1, log
 
@@ -60,14 +48,14 @@ def too_small():
         sockets = listen_everywhere()
         with Keeper("-w", "2", *AT_ONCE, sockets=sockets,
                     store_max=room) as keeper:
-            socks = _streams(sockets, 20)
+            socks = streams(sockets, 20)
             for end in (keeper.hand_over, keeper.kill):
                 end()
                 kept = [it for it in socks if not client.ended(it)]
-                _go_on(kept)
+                go_on(kept)
                 note(f"{room} entries, {keeper.stored()}: {len(kept)} of "
                      f"{len(socks)} kept")
-                socks = _streams(sockets, 20)
+                socks = streams(sockets, 20)
     assert len(kept) == 20, "with room for all, all are kept"
 
 
@@ -76,7 +64,7 @@ def lost():
     sockets = listen_everywhere()
     with Keeper(*AT_ONCE, sockets=sockets) as keeper:
         for signum in (signal.SIGUSR2, signal.SIGKILL):
-            socks = _streams(sockets, 20)
+            socks = streams(sockets, 20)
             keeper.restart = False
             keeper.end(signum)
             keeper.lose_store()
@@ -84,9 +72,9 @@ def lost():
             keeper.start()
             keeper.await_ready()
             assert {client.ending(sock) for sock in socks} <= {"FIN", "RST"}
-            socks = _streams(sockets, 2)
+            socks = streams(sockets, 2)
             keeper.kill()
-            _go_on(socks)
+            go_on(socks)
 
 
 def _restart_with(keeper, change):
@@ -121,12 +109,12 @@ def foreign():
     for name in NAMES:
         sockets = listen_everywhere()
         with Keeper(*AT_ONCE, sockets=sockets) as keeper:
-            socks = _streams(sockets, 10)
+            socks = streams(sockets, 10)
             _restart_with(keeper, lambda: keeper.put(name, *_foreign()))
-            _go_on(socks)
+            go_on(socks)
             # And again, with what is left of it.
             keeper.hand_over()
-            _go_on(socks + _streams(sockets, 2))
+            go_on(socks + streams(sockets, 2))
             keeper.await_ready()
             left = {it: keeper.stored().count(it) for it in keeper.stored()}
             note(f"{name}: {left} in the store")
@@ -136,7 +124,7 @@ def foreign():
 def foreign_first():
     sockets = listen_everywhere()
     with Keeper(*AT_ONCE, sockets=sockets) as keeper:
-        socks = _streams(sockets, 10)
+        socks = streams(sockets, 10)
         pairs = [socket.socketpair() for _ in range(3)]
 
         def change():
@@ -146,9 +134,9 @@ def foreign_first():
             keeper.store.reverse()
 
         _restart_with(keeper, change)
-        _go_on(socks)
+        go_on(socks)
         keeper.kill()
-        _go_on(socks)
+        go_on(socks)
 
 
 @case("half of a lot is missing: the service goes on")
@@ -156,7 +144,7 @@ def half_a_lot():
     for end in range(2):
         sockets = listen_everywhere()
         with Keeper(*AT_ONCE, sockets=sockets) as keeper:
-            _streams(sockets, 10)
+            streams(sockets, 10)
 
             def change():
                 entry = [it for it in keeper.store
@@ -165,9 +153,9 @@ def half_a_lot():
                 os.close(entry.fd)
 
             _restart_with(keeper, change)
-            socks = _streams(sockets, 10)
+            socks = streams(sockets, 10)
             keeper.kill()
-            _go_on(socks)
+            go_on(socks)
 
 
 def _send(fd, data, descriptors):
@@ -195,13 +183,13 @@ def garbage():
     for which in ([0], [1], [0, 1]):
         sockets = listen_everywhere()
         with Keeper(*AT_ONCE, sockets=sockets) as keeper:
-            socks = _streams(sockets, 10)
+            socks = streams(sockets, 10)
             ends = keeper.descriptors(LOT + "0")
             _restart_with(keeper, lambda: [_litter(ends[it]) for it in which])
-            _go_on(socks)
+            go_on(socks)
             for _ in range(2):
                 keeper.kill()
-                _go_on(socks)
+                go_on(socks)
             adopted = keeper.echod.counters()["connections_adopted"]
             assert adopted == 30, (which, adopted)
 
@@ -210,7 +198,7 @@ def garbage():
 def doubled():
     sockets = listen_everywhere()
     with Keeper(*AT_ONCE, sockets=sockets) as keeper:
-        socks = _streams(sockets, 20)
+        socks = streams(sockets, 20)
 
         def change():
             ends = keeper.descriptors(LOT + "0")
@@ -220,7 +208,7 @@ def doubled():
                     _send(other, b"\1", fds[::-1])
 
         _restart_with(keeper, change)
-        _go_on(socks)
+        go_on(socks)
         assert keeper.echod.counters()["connections_adopted"] == 20
 
 
@@ -264,7 +252,7 @@ def _strange_records(content):
 def strange_record():
     sockets = listen_everywhere()
     with Keeper(*AT_ONCE, sockets=sockets) as keeper:
-        socks = _streams(sockets, 10)
+        socks = streams(sockets, 10)
         content = os.pread(keeper.descriptors(RECORD)[0], 1 << 20, 0)
         for what, strange in _strange_records(content):
             def change():
@@ -275,7 +263,7 @@ def strange_record():
             _restart_with(keeper, change)
             counters = keeper.echod.counters()
             assert counters["connections_adopted"] == 10, (what, counters)
-            _go_on(socks)
+            go_on(socks)
             if what == "read-only":  # that is enough for being continued
                 continue
             assert counters["connections_accepted"] == 0, (what, counters)
