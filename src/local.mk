@@ -48,6 +48,7 @@ libechod_a_SOURCES = \
 	src/echod/lot_look.c src/echod/lot_state.h \
 	src/echod/offload.c src/echod/offload.h \
 	src/echod/options.c src/echod/options.h \
+	src/echod/options_parse.c src/echod/options_parse.h \
 	src/echod/packet_info.c src/echod/packet_info.h \
 	src/echod/parking.c src/echod/parking.h \
 	src/echod/parking_adopt.c src/echod/parking_state.h \

@@ -80,7 +80,7 @@ echoping/main
 sole_users='
 include.*systemd/sd-journal.h|echod/log.c
 include.*systemd/sd-daemon.h|echod/service.c
-include.*echod/options.h|echod/options.c echod/intake.h echod/intake.c echod/succession.h echod/server.h echod/server.c echod/main.c
+include.*echod/options.h|echod/options.c echod/options_parse.c echod/intake.h echod/intake.c echod/succession.h echod/server.h echod/server.c echod/main.c
 include.*common/unix_name.h|common/address.c common/address_parse.c common/unix_name.c
 [^_[:alnum:]]exit *(|echod/main.c echoping/main.c
 '
