@@ -163,16 +163,18 @@ check-lint:
 check-system: all
 	@$(tests_environment) $(srcdir)/tests/system/run || test $$? = 77
 
-# A thousand restarts, ten thousand kills at random moments, and others at every
-# system call (or ECHOD_RESTARTS, ECHOD_KILLS): 20 minutes.
+# A thousand restarts, ten thousand kills at random moments, under a thousand
+# connections, and other kills at every system call (or ECHOD_RESTARTS,
+# ECHOD_KILLS, ECHOD_CONNECTIONS).
 restart_tests = \
 	tests/functional/test_crash.py \
 	tests/functional/test_in_flight.py \
 	tests/functional/test_restart.py \
 	tests/functional/test_store.py
 check-restart:
-	@: "$${ECHOD_RESTARTS=1000}" "$${ECHOD_KILLS=10000}"; \
-	export ECHOD_RESTARTS ECHOD_KILLS; \
+	@: "$${ECHOD_RESTARTS=1000}" "$${ECHOD_KILLS=10000}" \
+		"$${ECHOD_CONNECTIONS=1000}"; \
+	export ECHOD_RESTARTS ECHOD_KILLS ECHOD_CONNECTIONS; \
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(restart_tests)'
 
 # As root: a million connections (or SCALE) in a virtual machine; ten minutes.

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """A crash costs no client a connection or a byte, at whatever moment.
 
-$ECHOD_KILLS: how many at random moments, chosen by $ECHOD_SEED, and half as
-many at system calls, as long as there are so many.
+$ECHOD_KILLS: how many at random moments, chosen by $ECHOD_SEED, under a load of
+$ECHOD_CONNECTIONS, and half as many at system calls, as long as there are so
+many.
 """
 
 import itertools
@@ -23,7 +24,9 @@ from traffic import load, Traffic
 
 KILLS = int(os.environ.get("ECHOD_KILLS", "500"))
 SEED = int(os.environ.get("ECHOD_SEED", "0")) or random.randrange(1, 1 << 30)
-CONNECTIONS = 300
+# As many as the load may have descriptors for.
+CONNECTIONS = min(int(os.environ.get("ECHOD_CONNECTIONS", "300")),
+                  resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100)
 LIFE_MAX = 0.12  # seconds of a process, from its start
 SHORT_LIFE_MAX = 0.015  # this ends before it has recovered, or just after
 CALL_WAIT = 0.7  # seconds for a system call to happen as often as is asked for
@@ -242,7 +245,7 @@ def compaction():
             client.assert_echo(sock)
 
 
-@case("SIGKILL while the dead are cleared away")
+@case("SIGKILL while the dead are cleared away", limit=120 + KILLS)
 def compaction_killed():
     note(f"ECHOD_SEED={SEED}")
     strace = _strace()
