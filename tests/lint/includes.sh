@@ -13,6 +13,7 @@ common/call
 common/address common/unix_name
 common/text
 common/option_table
+common/ports
 common/units
 common/histogram
 echod/log

@@ -13,6 +13,7 @@ UNIT_TESTS = \
 	tests/unit/check_kernel \
 	tests/unit/check_list \
 	tests/unit/check_option_table \
+	tests/unit/check_ports \
 	tests/unit/check_text \
 	tests/unit/check_units \
 	tests/unit/check_unix_name
