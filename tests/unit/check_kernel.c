@@ -17,6 +17,7 @@ static TCase *(*const parts[])(void) = {
 	kernel_tcp_end_case,  kernel_tcp_queue_case,  kernel_tcp_listen_case,
 	kernel_datagram_case, kernel_address_case,    kernel_unix_case,
 	kernel_train_case,    kernel_descriptor_case, kernel_memfd_case,
+	kernel_source_case,
 };
 
 static void add_part(Suite *suite, TCase *part)

@@ -17,6 +17,7 @@ TCase *kernel_tcp_listen_case(void); /* accepting, and what is inherited */
 TCase *kernel_datagram_case(void);
 TCase *kernel_train_case(void);	     /* many datagrams in one message */
 TCase *kernel_address_case(void);    /* who asked whom, groups, spoofing */
+TCase *kernel_source_case(void);     /* which addresses are ours */
 TCase *kernel_unix_case(void);	     /* records, ends, full queues */
 TCase *kernel_descriptor_case(void); /* descriptors passed (SCM_RIGHTS) */
 TCase *kernel_memfd_case(void);	     /* memory that outlives a process */

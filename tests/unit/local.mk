@@ -184,6 +184,7 @@ tests_unit_check_kernel_SOURCES = \
 	tests/unit/kernel_epoll.c \
 	tests/unit/kernel_exclusive.c \
 	tests/unit/kernel_memfd.c \
+	tests/unit/kernel_source.c \
 	tests/unit/kernel_stream.c \
 	tests/unit/kernel_tcp_end.c \
 	tests/unit/kernel_tcp_listen.c \
