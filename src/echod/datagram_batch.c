@@ -116,7 +116,7 @@ static bool may_join(const struct mmsghdr *reply,
 	return fits && length > 0 && length <= train->space &&
 	       train->datagrams + plan->datagrams <= TRAIN_SEGMENTS_MAX &&
 	       is_same_peer(&reply->msg_hdr, &message->msg_hdr) &&
-	       packet_info_is_same_local(&train->info, &plan->info);
+	       packet_info_may_join(&train->info, &plan->info);
 }
 
 static void join(struct mmsghdr *reply, struct reply_plan *train,

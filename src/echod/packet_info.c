@@ -45,6 +45,9 @@ static void read_one(struct cmsghdr *cmsg, struct packet_info *info)
 	} else if (level == IPPROTO_UDP && type == UDP_GRO) {
 		/* The kernel gives an int, and takes 16 bits. */
 		info->segment = (uint16_t) * (const int *)data_of(cmsg);
+	} else if ((level == IPPROTO_IP && type == IP_TTL) ||
+		   (level == IPPROTO_IPV6 && type == IPV6_HOPLIMIT)) {
+		info->ttl = (int16_t) * (const int *)data_of(cmsg);
 	}
 }
 
@@ -53,7 +56,7 @@ void packet_info_read(struct msghdr *header, struct packet_info *info)
 	char *at = header->msg_control;
 	size_t left = header->msg_controllen;
 
-	*info = (struct packet_info){ .segment = 0 };
+	*info = (struct packet_info){ .ttl = -1 };
 	/* As by CMSG_NXTHDR(), which is slower. */
 	while (left >= sizeof(struct cmsghdr)) {
 		struct cmsghdr *cmsg = (void *)at;
@@ -82,6 +85,19 @@ static void *control_append(struct msghdr *header, int level, int type,
 	return CMSG_DATA(cmsg);
 }
 
+/* IPv4 packets on an IPv6 socket are answered as such: ip(7). */
+static void write_ttl(struct msghdr *header, const struct packet_info *info)
+{
+	int ttl = info->ttl - 1;
+
+	if (info->info4)
+		(void)control_append(header, IPPROTO_IP, IP_TTL, &ttl,
+				     sizeof(ttl));
+	else
+		(void)control_append(header, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl,
+				     sizeof(ttl));
+}
+
 void packet_info_write(struct msghdr *header, struct packet_info *info)
 {
 	header->msg_controllen = 0;
@@ -95,6 +111,8 @@ void packet_info_write(struct msghdr *header, struct packet_info *info)
 		info->info6 = control_append(header, IPPROTO_IPV6, IPV6_PKTINFO,
 					     info->info6, sizeof(*info->info6));
 	}
+	if (info->ttl > 0)
+		write_ttl(header, info);
 }
 
 void packet_info_write_segment(struct msghdr *header, uint16_t segment)

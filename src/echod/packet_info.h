@@ -2,8 +2,9 @@
 /*
  * What the kernel says of a datagram beside its bytes: where it was sent to, so
  * that it can be answered from there (IP_PKTINFO of ip(7), IPV6_PKTINFO of
- * ipv6(7) and RFC 3542), and whether it is a train, many datagrams of one
- * length in one buffer (UDP_GRO and UDP_SEGMENT of udp(7)).
+ * ipv6(7) and RFC 3542), its TTL or hop limit, if it is to say so, and whether
+ * it is a train, many datagrams of one length in one buffer (UDP_GRO and
+ * UDP_SEGMENT of udp(7)).
  *
  * Nothing is copied: it is read where the kernel wrote it, in the control data
  * of the message, and made those of the reply in the same place.
@@ -16,11 +17,15 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+/* `lo`, the first interface in each network namespace: netdevice(7). */
+#define LOOPBACK_INTERFACE 1
+
 /* What the kernel said; for IPv4 on an IPv6 socket both are known. */
 struct packet_info {
 	struct in_pktinfo *info4;  /* in the control data, or NULL */
 	struct in6_pktinfo *info6; /* likewise */
 	uint16_t segment; /* bytes of each datagram of a train; 0: it is none */
+	int16_t ttl;	  /* or hop limit, as received; -1: unknown */
 };
 
 /*
@@ -36,7 +41,8 @@ struct packet_info {
 	 CMSG_SPACE(4) /* SO_RXQ_OVFL */ + CMSG_SPACE(4) /* SO_RCVMARK */ +    \
 	 CMSG_SPACE(4) /* SO_RCVPRIORITY */ + CMSG_SPACE(4) /* UDP_GRO */ +    \
 	 CMSG_SPACE(sizeof(struct in6_pktinfo)) +                              \
-	 CMSG_SPACE(sizeof(struct in_pktinfo)))
+	 CMSG_SPACE(sizeof(struct in_pktinfo)) +                               \
+	 CMSG_SPACE(sizeof(int)) /* TTL or hop limit */)
 
 /* Read the control messages of a received message, which are aligned. */
 void packet_info_read(struct msghdr *header, struct packet_info *info);
@@ -44,7 +50,8 @@ void packet_info_read(struct msghdr *header, struct packet_info *info);
 /*
  * Make them those of the reply, which is to leave from the address that was
  * asked.  Routing chooses the interface, but for a link-local address, which
- * means nothing without its interface.  The segment is not among them.
+ * means nothing without its interface.  If the TTL is known, which must be more
+ * than 1, that of the reply is one less.  The segment is not among them.
  */
 void packet_info_write(struct msghdr *header, struct packet_info *info);
 
@@ -59,6 +66,18 @@ static inline unsigned packet_info_datagrams(const struct packet_info *info,
 	if (info->segment == 0 || length <= info->segment)
 		return 1;
 	return (length + info->segment - 1) / info->segment;
+}
+
+/*
+ * Where did it come in?  0 if that is unknown, as of IPv4 that was queued
+ * before IP_PKTINFO was set.  What this host sends to an address of its own
+ * comes through `lo`, but is said to come in where that address is.
+ */
+static inline unsigned packet_info_interface(const struct packet_info *info)
+{
+	if (info->info4)
+		return (unsigned)info->info4->ipi_ifindex;
+	return info->info6 ? info->info6->ipi6_ifindex : 0;
 }
 
 /*
@@ -94,6 +113,13 @@ static inline bool packet_info_is_same_local(const struct packet_info *a,
 		return a->info4->ipi_spec_dst.s_addr ==
 		       b->info4->ipi_spec_dst.s_addr;
 	return !a->info4 && !b->info4 && packet_info_is_same_local6(a, b);
+}
+
+/* Can one message carry the replies to both, in the same way? */
+static inline bool packet_info_may_join(const struct packet_info *a,
+					const struct packet_info *b)
+{
+	return a->ttl == b->ttl && packet_info_is_same_local(a, b);
 }
 
 #endif

@@ -228,6 +228,21 @@ START_TEST(a_reply_leaves_from_one_mapped_address)
 }
 END_TEST
 
+START_TEST(a_reply_has_one_ttl)
+{
+	static const int ttls[] = { 64, 63, 63, 64 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ttls); i++) {
+		asked.ttl = ttls[i];
+		single(&a, 100);
+	}
+	expect_replies(3);
+	expect_reply(0, &a, "0");
+	expect_reply(1, &a, "12");
+	expect_reply(2, &a, "3");
+}
+END_TEST
+
 /* A reply takes the place of a message that has joined another. */
 START_TEST(messages_are_used_again_in_the_next_batch)
 {
@@ -300,6 +315,7 @@ static TCase *joining_case(void)
 	tcase_add_test(part, a_reply_leaves_from_one_address);
 	tcase_add_test(part, a_reply_leaves_from_one_ipv6_address);
 	tcase_add_test(part, a_reply_leaves_from_one_mapped_address);
+	tcase_add_test(part, a_reply_has_one_ttl);
 	tcase_add_test(part, messages_are_used_again_in_the_next_batch);
 	tcase_add_test(part, unix_peers_never_get_trains);
 	tcase_add_test(part, trains_that_are_not_wanted_are_not_made);

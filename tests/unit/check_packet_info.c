@@ -127,7 +127,7 @@ START_TEST(foreign_control_messages_are_passed_over)
 
 	add_control(SOL_SOCKET, SO_RXQ_OVFL, &foreign, sizeof(foreign));
 	add_info4("127.0.0.2", "127.0.0.2");
-	add_control(IPPROTO_IP, IP_TTL, &foreign, sizeof(foreign));
+	add_control(IPPROTO_IP, IP_TOS, &foreign, sizeof(foreign));
 	packet_info_read(&header, &info);
 	ck_assert(info.info4);
 	ck_assert(!info.info6);
@@ -158,6 +158,77 @@ START_TEST(a_datagram_queued_early_is_answered_from_its_destination)
 	reply = sole_control(IPPROTO_IP, IP_PKTINFO, sizeof(*reply));
 	inet_ntop(AF_INET, &reply->ipi_spec_dst, text, sizeof(text));
 	ck_assert_str_eq(text, "127.0.0.9");
+}
+END_TEST
+
+/* With that of the reply. */
+static int sole_ttl(int level, int type)
+{
+	const int *ttl = sole_control(level, type, sizeof(*ttl));
+
+	return *ttl;
+}
+
+START_TEST(a_reply_has_the_ttl_less_one)
+{
+	int ttl = 64;
+
+	add_control(IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+	packet_info_read(&header, &info);
+	ck_assert_int_eq(info.ttl, 64);
+	packet_info_write(&header, &info);
+	ck_assert_int_eq(sole_ttl(IPPROTO_IPV6, IPV6_HOPLIMIT), 63);
+	/* As received: another one may be compared with it. */
+	ck_assert_int_eq(info.ttl, 64);
+}
+END_TEST
+
+/* Also on a socket for both. */
+START_TEST(a_reply_by_ipv4_has_the_ttl_less_one)
+{
+	struct cmsghdr *cmsg;
+	int ttl = 255;
+
+	add_info6("::ffff:127.0.0.3", 1);
+	add_info4("127.0.0.3", "127.0.0.3");
+	add_control(IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+	packet_info_read(&header, &info);
+	ck_assert_int_eq(info.ttl, 255);
+	packet_info_write(&header, &info);
+	cmsg = CMSG_FIRSTHDR(&header);
+	ck_assert_ptr_nonnull(cmsg);
+	ck_assert_int_eq(cmsg->cmsg_type, IP_PKTINFO);
+	cmsg = CMSG_NXTHDR(&header, cmsg);
+	ck_assert_ptr_nonnull(cmsg);
+	ck_assert_int_eq(cmsg->cmsg_level, IPPROTO_IP);
+	ck_assert_int_eq(cmsg->cmsg_type, IP_TTL);
+	ck_assert_uint_eq(cmsg->cmsg_len, CMSG_LEN(sizeof(ttl)));
+	memcpy(&ttl, CMSG_DATA(cmsg), sizeof(ttl));
+	ck_assert_int_eq(ttl, 254);
+	ck_assert_ptr_null(CMSG_NXTHDR(&header, cmsg));
+}
+END_TEST
+
+START_TEST(a_ttl_that_is_not_told_is_unknown)
+{
+	add_info4("127.0.0.2", "127.0.0.2");
+	packet_info_read(&header, &info);
+	ck_assert_int_eq(info.ttl, -1);
+	packet_info_write(&header, &info);
+	sole_control(IPPROTO_IP, IP_PKTINFO, sizeof(struct in_pktinfo));
+}
+END_TEST
+
+START_TEST(the_interface_is_that_of_the_packet)
+{
+	packet_info_read(&header, &info);
+	ck_assert_uint_eq(packet_info_interface(&info), 0);
+	add_info6("::ffff:127.0.0.3", 7);
+	packet_info_read(&header, &info);
+	ck_assert_uint_eq(packet_info_interface(&info), 7);
+	add_info4("127.0.0.3", "127.0.0.3");
+	packet_info_read(&header, &info);
+	ck_assert_uint_eq(packet_info_interface(&info), 5);
 }
 END_TEST
 
@@ -206,6 +277,10 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, ipv4_broadcast_and_multicast_are_groups, 0,
 			    (int)(sizeof(groups4) / sizeof(groups4[0])));
 	tcase_add_test(tcase, ipv6_multicast_is_a_group);
+	tcase_add_test(tcase, a_reply_has_the_ttl_less_one);
+	tcase_add_test(tcase, a_reply_by_ipv4_has_the_ttl_less_one);
+	tcase_add_test(tcase, a_ttl_that_is_not_told_is_unknown);
+	tcase_add_test(tcase, the_interface_is_that_of_the_packet);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

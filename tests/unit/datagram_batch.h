@@ -16,6 +16,7 @@ struct asked {
 	bool known4, known6;
 	struct in_pktinfo info4;
 	struct in6_pktinfo info6;
+	int ttl; /* 0: not told */
 };
 
 extern struct asked asked;  /* of the next messages */

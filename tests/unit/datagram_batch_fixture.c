@@ -83,6 +83,10 @@ static void write_controls(struct msghdr *header, int segment)
 	if (asked.known4)
 		add_control(header, IPPROTO_IP, IP_PKTINFO, &asked.info4,
 			    sizeof(asked.info4));
+	if (asked.ttl > 0)
+		add_control(header, asked.known4 ? IPPROTO_IP : IPPROTO_IPV6,
+			    asked.known4 ? IP_TTL : IPV6_HOPLIMIT, &asked.ttl,
+			    sizeof(asked.ttl));
 }
 
 /* Byte `n` of the i-th message. */
