@@ -37,6 +37,10 @@ _echod()
 		mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$cur")
 		return
 		;;
+	--allow-source-ports)
+		mapfile -t COMPREPLY < <(compgen -W 'all' -- "$cur")
+		return
+		;;
 	--user)
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
 		return
@@ -67,6 +71,8 @@ _echod()
 			--busy-poll=
 			--buffer-limit=
 			--udp-offload=
+			--allow-source-ports=
+			--loop-ttl
 			--user=
 			--log-level=
 			--log-connections

@@ -14,6 +14,8 @@ complete -c echod -l preserve-after -x -d 'Keep a stream from being lost when it
 complete -c echod -l busy-poll -x -d 'Spin for this long before blocking'
 complete -c echod -l buffer-limit -x -d 'Hold back at most this much'
 complete -c echod -l udp-offload -x -a 'yes no' -d 'Take and send datagrams in trains'
+complete -c echod -l allow-source-ports -x -a all -d 'Answer datagrams from these ports of services, too'
+complete -c echod -l loop-ttl -d 'Answer datagrams with their TTL less one'
 complete -c echod -l user -x -a '(__fish_complete_users)' -d 'Become this user when the sockets are bound'
 complete -c echod -l log-level -x -a 'err warning notice info debug' -d 'Log this and what is worse'
 complete -c echod -l log-connections -d 'Log each stream when it ends'

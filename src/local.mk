@@ -35,6 +35,8 @@ libechod_a_SOURCES = \
 	src/echod/datagram_batch.c src/echod/datagram_batch.h \
 	src/echod/descriptors.c src/echod/descriptors.h \
 	src/echod/drain.c src/echod/drain.h \
+	src/echod/fence.c src/echod/fence.h \
+	src/echod/foreigners.c src/echod/foreigners.h \
 	src/echod/guard.c src/echod/guard.h \
 	src/echod/held.c src/echod/held.h \
 	src/echod/idle.c src/echod/idle.h \
@@ -59,6 +61,7 @@ libechod_a_SOURCES = \
 	src/echod/reactor.c src/echod/reactor.h \
 	src/echod/record.c src/echod/record.h \
 	src/echod/report.c src/echod/report.h \
+	src/echod/screen.c src/echod/screen.h \
 	src/echod/server.c src/echod/server.h \
 	src/echod/server_start.c src/echod/server_state.h \
 	src/echod/service.c src/echod/service.h \

@@ -59,7 +59,6 @@ static uint32_t choose_max_connections(uint32_t wanted, uint32_t possible)
 
 static void guard_own_ports(struct guard *guard, const struct intake *intake)
 {
-	guard_init(guard);
 	for (size_t i = 0; i < intake->count; i++) {
 		const struct socket_identity *identity =
 			&intake->sockets[i].identity;
@@ -85,6 +84,9 @@ void crew_set_policy(struct crew *crew, const struct options *options,
 	crew->policy.preserve = false;
 	crew->policy.log_connections = options->log_connections;
 	crew->policy.udp_offload = options->udp_offload;
+	crew->policy.loop_ttl = options->loop_ttl;
+	crew->policy.guard = &crew->guard;
+	guard_init(&crew->guard, &options->allowed_ports);
 	atomic_init(&crew->policy.connections, 0);
 }
 
@@ -190,7 +192,6 @@ int crew_init(struct crew *crew, struct intake *intake, struct stats *stats,
 	int error;
 
 	guard_own_ports(&crew->guard, intake);
-	crew->policy.guard = &crew->guard;
 	crew->stats = stats;
 	crew->worker_count = crew->listener_count = crew->datagram_count = 0;
 	crew->workers = aligned_alloc(_Alignof(struct worker),

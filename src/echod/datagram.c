@@ -5,7 +5,6 @@
 
 #include "common/call.h"
 #include "echod/datagram_batch.h"
-#include "echod/guard.h"
 #include "echod/offload.h"
 #include "echod/packet_info.h"
 
@@ -25,40 +24,12 @@
 /* How long a refusal of trains is believed: routes and devices may change. */
 #define REFUSAL_USEC USEC_PER_SEC
 
-static bool peer_is_unnamed(const struct msghdr *header)
-{
-	return header->msg_namelen <= sizeof(sa_family_t);
-}
-
-/* No reason not to answer. */
-#define NO_REASON COUNTER_COUNT
-
-/* Why is a message not to be answered? */
-static enum counter datagram_refuses(const struct datagram *datagram,
-				     const struct msghdr *header,
-				     const struct packet_info *info)
-{
-	const struct guard *guard = datagram->worker->policy->guard;
-
-	if (header->msg_flags & MSG_TRUNC)
-		return COUNTER_datagrams_refused_long;
-	if (packet_info_is_group(info))
-		return COUNTER_datagrams_refused_group;
-	if (peer_is_unnamed(header))
-		return datagram->connected ? NO_REASON
-					   : COUNTER_datagrams_refused_unnamed;
-	if (guard_refuses_source(header->msg_name, packet_info_is_ipv4(info)))
-		return COUNTER_datagrams_refused_source;
-	if (guard_refuses_port(guard, header->msg_name))
-		return COUNTER_datagrams_refused_port;
-	return NO_REASON;
-}
-
 /* Plan replies to those of the first `received` messages that may have one. */
 static void datagram_screen(struct datagram *datagram, unsigned received)
 {
 	struct datagram_batch *batch = datagram->batch;
 	struct stats *stats = datagram->worker->stats;
+	uint64_t now = datagram->worker->reactor.now;
 	unsigned sum = 0;
 
 	for (unsigned i = 0; i < received; i++) {
@@ -70,13 +41,16 @@ static void datagram_screen(struct datagram *datagram, unsigned received)
 		packet_info_read(&message->msg_hdr, info);
 		datagrams = packet_info_datagrams(info, message->msg_len);
 		sum += datagrams;
-		reason = datagram_refuses(datagram, &message->msg_hdr, info);
-		if (reason == NO_REASON)
+		reason = screen_refuses(&datagram->screen, &message->msg_hdr,
+					info, now);
+		if (reason == SCREEN_PASSES)
 			batch_reply(batch, i, datagrams);
 		else
 			stats_add(stats, reason, datagrams);
 	}
 	STATS_COUNT(stats, datagrams_received, sum);
+	if (received < batch->size)
+		screen_settle(&datagram->screen);
 }
 
 bool datagram_is_stuck(const struct datagram *datagram)
@@ -296,13 +270,10 @@ int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
 {
 	bool udp = identity->protocol == IPPROTO_UDP;
 	bool trains = udp && worker->policy->udp_offload;
-	struct address peer;
 	int error;
 
-	socket_peer(fd, &peer);
 	datagram->worker = worker;
 	datagram->paused = false;
-	datagram->connected = peer.length > 0;
 	datagram->unix_peers = identity->family == AF_UNIX;
 	datagram->offload_ends = udp && !trains;
 	datagram->joins = trains;
@@ -315,9 +286,17 @@ int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
 	if (trains)
 		offload_begin(fd);
 	datagram_end_offload(datagram);
-	datagram->batch = batch_new(datagram->unix_peers, trains);
-	if (!datagram->batch)
-		return -ENOMEM;
+	datagram->batch = NULL;
+	error = screen_open(&datagram->screen, worker->policy->guard, fd,
+			    identity, worker->policy->loop_ttl);
+	if (error == 0) {
+		datagram->batch = batch_new(datagram->unix_peers, trains);
+		error = datagram->batch ? 0 : -ENOMEM;
+	}
+	if (error < 0) {
+		datagram_close(datagram);
+		return error;
+	}
 	socket_set_busy_poll(fd, worker->policy->busy_poll);
 	error = reactor_add(&worker->reactor, &datagram->source, EPOLLIN,
 			    EPOLLIN);
@@ -334,6 +313,7 @@ void datagram_close(struct datagram *datagram)
 	event_source_remove(&datagram->source);
 	list_remove(&datagram->siblings);
 	list_remove(&datagram->waiter.link);
+	screen_close(&datagram->screen);
 	if (!datagram->batch)
 		return;
 	STATS_COUNT(datagram->worker->stats, datagrams_unsent,

@@ -16,6 +16,7 @@
 #ifndef ECHOD_DATAGRAM_H
 #define ECHOD_DATAGRAM_H
 
+#include "echod/screen.h"
 #include "echod/socket.h"
 #include "echod/worker.h"
 
@@ -26,12 +27,12 @@ struct datagram {
 	struct list_node siblings; /* in the worker's datagrams */
 	struct worker *worker;
 	struct datagram_batch *batch; /* allocated */
+	struct screen screen;
 	struct worker_waiter waiter;
 	uint64_t trains_after; /* no trains before: µs, CLOCK_MONOTONIC */
 	unsigned failures;     /* of receiving, in a row */
 	bool paused;
 	bool joins;	   /* replies to trains, where it can */
-	bool connected;	   /* peers without a name can be answered */
 	bool unix_peers;   /* a full peer is that peer's affair */
 	bool offload_ends; /* as soon as nothing waits to be received */
 };

@@ -48,6 +48,13 @@ static const struct option_description descriptions[] = {
 	  "take datagrams of one peer that come together as one, and send "
 	  "them so",
 	  options_parse_udp_offload },
+	{ 0, "allow-source-ports", "LIST|all", NULL,
+	  "answer datagrams from these ports of services (such as "
+	  "53,1000-1023), too",
+	  options_parse_allow_source_ports },
+	{ 0, "loop-ttl", NULL, NULL,
+	  "answer datagrams with their TTL less one, so that loops end",
+	  options_parse_loop_ttl },
 	{ 0, "user", "NAME", NULL,
 	  "become this user when the sockets are bound", options_parse_user },
 	{ 0, "log-level", "LEVEL", "info",

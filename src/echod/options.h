@@ -7,6 +7,7 @@
 
 #include "common/address.h"
 #include "common/option_table.h"
+#include "common/ports.h"
 #include "echod/affinity.h"
 
 #include <stdbool.h>
@@ -45,6 +46,8 @@ struct options {
 	enum preserve preserve;
 	bool log_connections;
 	bool udp_offload;
+	bool loop_ttl;
+	struct ports allowed_ports; /* to answer, though services have them */
 };
 
 /*

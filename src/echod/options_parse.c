@@ -170,6 +170,24 @@ int options_parse_udp_offload(void *context, const char *text,
 	return options->udp_offload || strcmp(text, "no") == 0 ? 0 : -EINVAL;
 }
 
+int options_parse_allow_source_ports(void *context, const char *text,
+				     const char **reason)
+{
+	struct options *options = context;
+
+	*reason = "is neither 'all' nor a list of ports (such as 53,1000-1023)";
+	return ports_parse(&options->allowed_ports, text);
+}
+
+int options_parse_loop_ttl(void *context, const char *text UNUSED,
+			   const char **reason UNUSED)
+{
+	struct options *options = context;
+
+	options->loop_ttl = true;
+	return 0;
+}
+
 int options_parse_preserve(void *context, const char *text, const char **reason)
 {
 	static const char *const words[] = {

@@ -57,6 +57,9 @@ void socket_prepare(int fd, const struct socket_identity *identity);
  */
 void socket_prepare_accepted(int fd, bool records);
 
+/* Have the TTL or hop limit of each datagram said, or no longer. */
+void socket_set_receive_ttl(int fd, bool on);
+
 /*
  * Let whoever waits for the socket look at the device's queue for up to so many
  * µs (socket(7); needs CAP_NET_ADMIN to be raised).

@@ -117,6 +117,8 @@ static void prepare_datagrams(int fd, const struct socket_identity *identity)
 	if (!(get_option(fd, SOL_SOCKET, SO_BUF_LOCK, 0) & SOCK_RCVBUF_LOCK))
 		set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
 	set_option(fd, SOL_SOCKET, SO_TIMESTAMP, 0);
+	/* A reply to a broadcast address is refused. */
+	set_option(fd, SOL_SOCKET, SO_BROADCAST, 0);
 	if (identity->family != AF_INET && identity->family != AF_INET6) {
 		set_option(fd, SOL_SOCKET, SO_PASSCRED, 0);
 		return;
@@ -126,6 +128,12 @@ static void prepare_datagrams(int fd, const struct socket_identity *identity)
 	prepare_ipv4_datagrams(fd);
 	if (identity->family == AF_INET)
 		return;
+	/*
+	 * With either the kernel would say of every address that it is ours:
+	 * see foreigners.c.  Nobody needs them once it is bound.
+	 */
+	set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND, 0);
+	set_option(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 0);
 	set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
 	set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
@@ -144,6 +152,12 @@ void socket_prepare(int fd, const struct socket_identity *identity)
 		prepare_datagrams(fd, identity);
 	else
 		prepare_stream(fd, identity);
+}
+
+void socket_set_receive_ttl(int fd, bool on)
+{
+	set_option(fd, IPPROTO_IP, IP_RECVTTL, on);
+	set_option(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, on);
 }
 
 void socket_set_busy_poll(int fd, uint64_t usec)

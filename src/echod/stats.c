@@ -30,7 +30,9 @@ uint64_t stats_refused(const struct stats_snapshot *snapshot)
 
 	return values[COUNTER_datagrams_refused_group] +
 	       values[COUNTER_datagrams_refused_source] +
+	       values[COUNTER_datagrams_refused_own] +
 	       values[COUNTER_datagrams_refused_port] +
+	       values[COUNTER_datagrams_refused_ttl] +
 	       values[COUNTER_datagrams_refused_unnamed] +
 	       values[COUNTER_datagrams_refused_long];
 }

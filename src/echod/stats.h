@@ -38,9 +38,13 @@
 	X(datagrams_refused_group, true,                                       \
 	  "datagrams to a broadcast or multicast address")                     \
 	X(datagrams_refused_source, true,                                      \
-	  "datagrams from an IPv6 address that no host has")                   \
+	  "datagrams from an address that no host has")                        \
+	X(datagrams_refused_own, true,                                         \
+	  "datagrams from the network with an address of ours as source")      \
 	X(datagrams_refused_port, true,                                        \
-	  "datagrams from port 0, below 1024, or one of ours")                 \
+	  "datagrams from a port of services, or one of ours")                 \
+	X(datagrams_refused_ttl, true,                                         \
+	  "datagrams whose TTL leaves none for a reply (--loop-ttl)")          \
 	X(datagrams_refused_unnamed, true,                                     \
 	  "datagrams without an address to answer to")                         \
 	X(datagrams_refused_long, true,                                        \

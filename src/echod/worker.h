@@ -42,6 +42,7 @@ struct worker_policy {
 	bool preserve;
 	bool log_connections;
 	bool udp_offload;
+	bool loop_ttl;
 	const struct guard *guard;
 	atomic_uint connections; /* open or being accepted, all workers */
 };

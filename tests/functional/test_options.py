@@ -15,7 +15,8 @@ VMADDR_CID_LOCAL = 1
 
 OPTIONS = ("listen", "workers", "cpu-affinity", "max-connections", "idle-timeout",
            "drain-timeout", "exit-idle-time", "preserve", "preserve-after",
-           "busy-poll", "buffer-limit", "udp-offload", "user", "log-level",
+           "busy-poll", "buffer-limit", "udp-offload", "allow-source-ports",
+           "loop-ttl", "user", "log-level",
            "log-connections", "help", "version")
 BAD_ADDRESSES = ("tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "70000",
                  "tcp:127.0.0.1:65536", "tcp:127.0.0.1:-1", "tcp:[::1:7",
@@ -29,7 +30,8 @@ BAD_VALUES = ("--idle-timeout=fast", "--idle-timeout=-1", "--idle-timeout=",
               "--buffer-limit=1Q", "--workers=0", "--workers=some",
               "--workers=-1", "--max-connections=few", "--max-connections=-1",
               "--max-connections=99999999999999999999",
-              "--udp-offload=maybe", "--udp-offload=", "--log-level=loud")
+              "--udp-offload=maybe", "--udp-offload=",
+              "--allow-source-ports=domain", "--allow-source-ports=1-", "--log-level=loud")
 
 
 def _refused(status, culprit, *arguments, **keywords):

@@ -33,6 +33,9 @@ echod/record
 echod/report
 echod/privilege
 echod/guard
+echod/fence
+echod/foreigners
+echod/screen
 echod/lot
 echod/worker
 echod/stream

@@ -108,6 +108,100 @@ START_TEST(what_was_there_before_is_answered_from_where_it_was_asked)
 }
 END_TEST
 
+/* The TTL that the next datagram has come with. */
+static int ttl_received(int client)
+{
+	union {
+		struct cmsghdr cmsg;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr header = { .msg_control = &control,
+				 .msg_controllen = sizeof(control) };
+	int ttl;
+
+	rig_await_readable(&rig, client);
+	ck_assert_int_ge(recvmsg(client, &header, 0), 0);
+	ck_assert_uint_eq(control.cmsg.cmsg_len, CMSG_LEN(sizeof(ttl)));
+	memcpy(&ttl, CMSG_DATA(&control.cmsg), sizeof(ttl));
+	return ttl;
+}
+
+static void serve_with_loop_ttl(struct address address)
+{
+	rig.policy.loop_ttl = true;
+	serve_address(address);
+}
+
+START_TEST(an_ipv4_reply_has_the_ttl_less_one)
+{
+	int client = ipv4_client();
+
+	serve_with_loop_ttl(ipv4_address("127.0.0.1", 0));
+	fd_set_option(client, IPPROTO_IP, IP_RECVTTL, 1);
+	for (int ttl = 1; ttl <= 255; ttl++) {
+		fd_set_option(client, IPPROTO_IP, IP_TTL, ttl);
+		send_text_to(client, "hello", &server);
+		if (ttl > 1)
+			ck_assert_int_eq(ttl_received(client), ttl - 1);
+	}
+	ck_assert_uint_eq(RIG_COUNT(&rig, datagrams_refused_ttl), 1);
+	ck_assert_uint_eq(RIG_COUNT(&rig, datagrams_sent), 254);
+}
+END_TEST
+
+START_TEST(an_ipv6_reply_has_the_hop_limit_less_one)
+{
+	int client;
+
+	if (!ipv6_is_available())
+		return;
+	client = ipv6_client();
+	serve_with_loop_ttl(ipv6_address("::1", 0));
+	fd_set_option(client, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+	for (int hops = 0; hops <= 255; hops++) {
+		fd_set_option(client, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops);
+		send_text_to(client, "hello", &server);
+		if (hops > 1)
+			ck_assert_int_eq(ttl_received(client), hops - 1);
+	}
+	ck_assert_uint_eq(RIG_COUNT(&rig, datagrams_refused_ttl), 2);
+	ck_assert_uint_eq(RIG_COUNT(&rig, datagrams_sent), 254);
+}
+END_TEST
+
+/* IPv4 on a socket for both. */
+START_TEST(a_mapped_reply_has_the_ttl_less_one)
+{
+	int client = ipv4_client();
+	struct address to;
+
+	if (!ipv6_is_available())
+		return;
+	rig.policy.loop_ttl = true;
+	serve_dual_stack();
+	to = asked("127.0.0.1");
+	fd_set_option(client, IPPROTO_IP, IP_RECVTTL, 1);
+	fd_set_option(client, IPPROTO_IP, IP_TTL, 9);
+	send_text_to(client, "hello", &to);
+	ck_assert_int_eq(ttl_received(client), 8);
+}
+END_TEST
+
+/* Whoever had the socket before may have asked for it. */
+START_TEST(without_loop_ttl_a_reply_has_one_of_its_own)
+{
+	struct address any_port = ipv4_address("127.0.0.1", 0);
+	int client = ipv4_client(), fd = udp_socket(&any_port);
+
+	fd_set_option(fd, IPPROTO_IP, IP_RECVTTL, 1);
+	serve(fd);
+	fd_set_option(client, IPPROTO_IP, IP_RECVTTL, 1);
+	fd_set_option(client, IPPROTO_IP, IP_TTL, 1);
+	send_text_to(client, "hello", &server);
+	ck_assert_int_gt(ttl_received(client), 1);
+}
+END_TEST
+
 START_TEST(a_turn_answers_one_batch)
 {
 	int client = ipv4_client();
@@ -233,6 +327,10 @@ static Suite *make_suite(void)
 	tcase_add_test(
 		tcase,
 		what_was_there_before_is_answered_from_where_it_was_asked);
+	tcase_add_test(tcase, an_ipv4_reply_has_the_ttl_less_one);
+	tcase_add_test(tcase, an_ipv6_reply_has_the_hop_limit_less_one);
+	tcase_add_test(tcase, a_mapped_reply_has_the_ttl_less_one);
+	tcase_add_test(tcase, without_loop_ttl_a_reply_has_one_of_its_own);
 	tcase_add_test(tcase, a_turn_answers_one_batch);
 	tcase_add_test(tcase, clients_get_their_own_datagrams);
 	tcase_add_test(tcase, a_client_that_is_gone_does_not_matter);

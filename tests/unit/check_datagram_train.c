@@ -231,9 +231,9 @@ START_TEST(refused_trains_are_counted_as_datagrams_by_port)
 	static struct guard guard;
 	struct address name = fd_address(client);
 
-	guard_init(&guard);
+	guard_init(&guard, NULL);
 	guard_refuse_port(&guard, (uint16_t)address_port(&name));
-	rig.policy.guard = &guard;
+	datagram.screen.guard = &guard;
 	let_train_arrive(client, &server, 0, 10);
 	rig_turn(&rig);
 	ck_assert_uint_eq(RIG_COUNT(&rig, datagrams_refused_port), 10);

@@ -21,6 +21,7 @@
 #define CONNECTIONS   " is neither a number above 0 nor 'auto'" SEE
 #define STRAY	      " (addresses are given as --listen=ADDRESS)"
 #define OFFLOAD	      " is neither 'yes' nor 'no'" SEE
+#define PORTS	      " is neither 'all' nor a list of ports (such as 53,1000-1023)"
 #define PRESERVE      " is neither 'auto', 'yes' nor 'no'" SEE
 #define LEVEL	      " is not a level (err, warning, notice, info or debug)"
 
@@ -101,6 +102,12 @@ static const struct {
 	{ { "--udp-offload=" }, "--udp-offload=''" OFFLOAD },
 	{ { "--udp-offload=maybe" }, "--udp-offload='maybe'" OFFLOAD },
 	{ { "--udp-offload=Yes" }, "--udp-offload='Yes'" OFFLOAD },
+	{ { "--allow-source-ports=" }, "--allow-source-ports=''" PORTS },
+	{ { "--allow-source-ports=none" },
+	  "--allow-source-ports='none'" PORTS },
+	{ { "--allow-source-ports=53,65536" },
+	  "--allow-source-ports='53,65536'" PORTS },
+	{ { "--loop-ttl=64" }, "option --loop-ttl takes no argument" SEE },
 	{ { "--user=" }, "--user='' is not a user name" SEE },
 	{ { "--log-level=loud" }, "--log-level='loud'" LEVEL },
 	{ { "--log-level=6" }, "--log-level='6'" LEVEL },

@@ -126,6 +126,8 @@ START_TEST(help_has_all_options)
 		" busy-poll DURATION",
 		" buffer-limit SIZE",
 		" udp-offload yes|no",
+		" allow-source-ports LIST|all",
+		" loop-ttl ",
 		" user NAME",
 		" log-level LEVEL",
 		" log-connections ",

@@ -76,12 +76,14 @@ static const struct option udp4_options[] = {
 	OPTION(IPPROTO_UDP, UDP_SEGMENT, 100, 0),
 	OPTION(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_PMTUDISC_OMIT),
 	OPTION(SOL_SOCKET, SO_TIMESTAMP, 1, 0),
+	OPTION(SOL_SOCKET, SO_BROADCAST, 1, 0),
 };
 
 static const struct option udp6_options[] = {
 	OPTION(IPPROTO_IPV6, IPV6_RECVPKTINFO, 0, 1),
 	OPTION(IPPROTO_IPV6, IPV6_MULTICAST_ALL, 1, 0),
 	OPTION(IPPROTO_IPV6, IPV6_RECVERR, 1, 0),
+	OPTION(IPPROTO_IPV6, IPV6_FREEBIND, 1, 0),
 	OPTION(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO,
 	       IPV6_PMTUDISC_OMIT),
 };
@@ -169,6 +171,39 @@ START_TEST(datagrams_on_ipv4)
 	SET(fd, udp4_options);
 	prepare(fd);
 	EXPECT(fd, udp4_options);
+}
+END_TEST
+
+/* Only root can have set it. */
+START_TEST(transparent_sockets_are_no_longer)
+{
+	struct address any_port = ipv6_address("::1", 0);
+	int fd, on = 1;
+
+	if (!ipv6_is_available())
+		return;
+	fd = udp_socket(&any_port);
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on)) < 0)
+		return;
+	prepare(fd);
+	ck_assert_int_eq(fd_option(fd, IPPROTO_IPV6, IPV6_TRANSPARENT), 0);
+}
+END_TEST
+
+START_TEST(the_ttl_is_told_if_asked_for)
+{
+	struct address any_port = ipv6_address("::1", 0);
+	int fd;
+
+	if (!ipv6_is_available())
+		return;
+	fd = udp_socket(&any_port);
+	for (int on = 1; on >= 0; on--) {
+		socket_set_receive_ttl(fd, on);
+		ck_assert_int_eq(fd_option(fd, IPPROTO_IP, IP_RECVTTL), on);
+		ck_assert_int_eq(fd_option(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT),
+				 on);
+	}
 }
 END_TEST
 
@@ -271,6 +306,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, what_mptcp_does_not_pass_on_to_tcp_is_set_again);
 	tcase_add_test(tcase, datagrams_on_ipv4);
 	tcase_add_test(tcase, datagrams_on_ipv6);
+	tcase_add_test(tcase, transparent_sockets_are_no_longer);
+	tcase_add_test(tcase, the_ttl_is_told_if_asked_for);
 	tcase_add_test(tcase, datagrams_between_processes);
 	tcase_add_test(tcase, streams_between_processes);
 	tcase_add_test(tcase, a_receive_buffer_grows);

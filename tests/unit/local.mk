@@ -34,6 +34,8 @@ echod_unit_tests = \
 	tests/unit/check_descriptors \
 	tests/unit/check_drain \
 	tests/unit/check_drain_hand_over \
+	tests/unit/check_fence \
+	tests/unit/check_foreigners \
 	tests/unit/check_guard \
 	tests/unit/check_held \
 	tests/unit/check_idle \
@@ -50,6 +52,7 @@ echod_unit_tests = \
 	tests/unit/check_log_ring \
 	tests/unit/check_lot \
 	tests/unit/check_options \
+	tests/unit/check_options_datagram \
 	tests/unit/check_options_error \
 	tests/unit/check_options_help \
 	tests/unit/check_packet_info \
@@ -64,6 +67,7 @@ echod_unit_tests = \
 	tests/unit/check_record_fault \
 	tests/unit/check_record_foreign \
 	tests/unit/check_report \
+	tests/unit/check_screen \
 	tests/unit/check_server \
 	tests/unit/check_server_failure \
 	tests/unit/check_service \
@@ -259,6 +263,7 @@ tests_unit_check_datagram_train_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=call_send_many -Wl,--wrap=sendmsg
 tests_unit_check_drain_hand_over_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 tests_unit_check_export_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
+tests_unit_check_fence_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_flow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--wrap=mmap
 tests_unit_check_flow_connection_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=connect \
@@ -268,6 +273,7 @@ tests_unit_check_flow_datagram_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 tests_unit_check_flow_stream_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=recvmsg -Wl,--wrap=send
 tests_unit_check_flow_unix_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=connect
+tests_unit_check_foreigners_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 tests_unit_check_histogram_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_intake_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind
 tests_unit_check_intake_failure_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
@@ -317,6 +323,7 @@ tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
 	-Wl,--wrap=service_notify_status
 tests_unit_check_report_text_load_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=tcgetpgrp
+tests_unit_check_screen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=crew_has_answered \
 	-Wl,--wrap=call_receive_many -Wl,--wrap=intake_is_pending \
 	-Wl,--wrap=report_tick -Wl,--wrap=service_take_sockets

@@ -29,7 +29,7 @@ void rig_init(struct rig *rig)
 {
 	static struct guard guard;
 
-	guard_init(&guard);
+	guard_init(&guard, NULL);
 	rig->policy = (struct worker_policy){
 		.idle_timeout = USEC_INFINITY,
 		.drain_timeout = USEC_INFINITY,
