@@ -36,6 +36,8 @@ echod_functional_tests = \
 	tests/functional/test_peers.py \
 	tests/functional/test_record.py \
 	tests/functional/test_restart.py \
+	tests/functional/test_screen.py \
+	tests/functional/test_screen_loop.py \
 	tests/functional/test_signals.py \
 	tests/functional/test_store.py \
 	tests/functional/test_stream.py \

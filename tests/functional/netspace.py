@@ -95,6 +95,39 @@ class Neighbour:
         self._enter(self._here)
 
 
+def _sum(data):
+    """The Internet's checksum (RFC 1071)."""
+    words = struct.unpack(f"!{(len(data) + 1) // 2}H", data +
+                          b"\0" * (len(data) % 2))
+    total = sum(words)
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def forge(source, target, data=b"forged", ttl=64):
+    """Send a UDP datagram from any address and port to any, which are both
+    (address, port), with all headers of our own making."""
+    six = ":" in source[0]
+    family = socket.AF_INET6 if six else socket.AF_INET
+    addresses = b"".join(socket.inet_pton(family, address.partition("%")[0])
+                         for address in (source[0], target[0]))
+    udp = struct.pack("!HHHH", source[1], target[1], 8 + len(data), 0) + data
+    pseudo = struct.pack("!II", len(udp), socket.IPPROTO_UDP)
+    check = _sum(addresses + pseudo + udp) or 0xffff
+    udp = udp[:6] + struct.pack("!H", check) + udp[8:]
+    if six:
+        header = struct.pack("!IHBB", 6 << 28, len(udp), socket.IPPROTO_UDP,
+                             ttl)
+    else:  # the kernel adds length and checksum
+        header = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, ttl,
+                             socket.IPPROTO_UDP, 0)
+    with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.sendto(header + addresses + udp, socket.getaddrinfo(
+            target[0], 0, family, socket.SOCK_DGRAM)[0][4])
+
+
 def send_from_port(port, source, target, data):
     """Send a UDP/IPv4 datagram with a header of our own making, from a port
     that no socket can have."""
