@@ -9,7 +9,7 @@ import pinger
 import schema
 from conformer import LIMIT, PATIENCE, Result, expect_ok
 from daemon import KEEP_USER, Echod
-from echodtest import Skip, case, main
+from echodtest import Skip, case, main, note
 from wrong import Wrong
 
 PRIVILEGED = ("datagram from source port 0", "datagram from a port below 1024")
@@ -122,6 +122,21 @@ def at_the_cable():
         expect_ok(result, *OTHER, *IPV6)
         assert result.detail("address that answers").startswith(
             "of 6 addresses 6 answer")
+
+
+# Nobody can tell whether it is that machine that asks one IPv6 address of it
+# from another.
+@case("the same over IPv6: the address that was asked, and those of lo",
+      keep_root=True)
+def at_the_cable6():
+    netspace.isolate()
+    netspace.Neighbour()
+    with Echod("-l", "4007") as echod:
+        result = Result("[fd07::1]:4007")
+        expect_ok(result, *OTHER, LOOP, "datagram to a broadcast address",
+                  "datagram from a v4-compatible source")
+        note(result.detail("address that answers"))
+        note(echod.counters()["datagrams_refused_own"])
 
 
 @case("a right service made for these tests: all ok")
