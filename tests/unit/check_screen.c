@@ -3,7 +3,7 @@
  * Why a datagram is not answered, and that it is when nothing speaks against
  * it.  Datagrams are made up here: check_datagram_wire has real ones.
  *
- * Link with -Wl,--wrap=calloc.
+ * Link with -Wl,--wrap=calloc -Wl,--wrap=sendmsg.
  */
 #include "config.h"
 
@@ -17,6 +17,9 @@
 #include <string.h>
 
 INJECTED(void *, NULL, calloc, (size_t count, size_t size), (count, size))
+INJECTED(ssize_t, -1, sendmsg,
+	 (int fd, const struct msghdr *message, int flags),
+	 (fd, message, flags))
 
 #define NOW	     USEC_PER_SEC
 #define OUTSIDE_IPV4 "10.9.8.2"
@@ -221,6 +224,26 @@ START_TEST(ipv4_on_a_socket_for_both_passes)
 	expect(SCREEN_PASSES);
 	peer = ipv6_address("::ffff:0.0.0.1", 4000);
 	expect(COUNTER_datagrams_refused_source);
+	ck_assert_uint_eq(sendmsg_fault.calls, 0);
+}
+END_TEST
+
+/* By `lo`, or from the address that was asked, behind the fence. */
+START_TEST(the_kernel_is_not_asked_about_what_is_clear)
+{
+	if (!namespace_enter_with_wire())
+		return;
+	open_address(ipv6_address("::", 0), false);
+	come_from(ipv6_address(INSIDE_IPV6, 4000));
+	expect(SCREEN_PASSES);
+	info6.ipi6_ifindex = LOOPBACK_INTERFACE;
+	peer = ipv6_address("fd09::99", 4000);
+	expect(SCREEN_PASSES);
+	ck_assert_uint_eq(sendmsg_fault.calls, 0);
+	info6.ipi6_ifindex = if_nametoindex("inside");
+	for (int i = 0; i < 3; i++)
+		expect(SCREEN_PASSES);
+	ck_assert_uint_eq(sendmsg_fault.calls, 1);
 }
 END_TEST
 
@@ -256,6 +279,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, ours_are_believed_behind_the_fence_only);
 	tcase_add_test(tcase, another_of_ours_is_refused_unless_by_lo);
 	tcase_add_test(tcase, ipv4_on_a_socket_for_both_passes);
+	tcase_add_test(tcase, the_kernel_is_not_asked_about_what_is_clear);
 	tcase_add_test(tcase, without_memory_nothing_is_screened);
 	suite_add_tcase(suite, tcase);
 	return suite;

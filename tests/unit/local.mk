@@ -323,7 +323,8 @@ tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
 	-Wl,--wrap=service_notify_status
 tests_unit_check_report_text_load_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=tcgetpgrp
-tests_unit_check_screen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_unit_check_screen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
+	-Wl,--wrap=sendmsg
 tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=crew_has_answered \
 	-Wl,--wrap=call_receive_many -Wl,--wrap=intake_is_pending \
 	-Wl,--wrap=report_tick -Wl,--wrap=service_take_sockets
