@@ -62,6 +62,7 @@ libechod_a_SOURCES = \
 	src/echod/record.c src/echod/record.h \
 	src/echod/report.c src/echod/report.h \
 	src/echod/screen.c src/echod/screen.h \
+	src/echod/room.c src/echod/room.h \
 	src/echod/server.c src/echod/server.h \
 	src/echod/server_start.c src/echod/server_state.h \
 	src/echod/service.c src/echod/service.h \

@@ -49,6 +49,12 @@ int connection_open(struct worker *worker, int fd,
 /* For the worker's idle queue. */
 void connection_on_idle(struct idle_entry *entry);
 
+/* Has it something to do for which it only had no turn yet? */
+bool connection_is_late(struct idle_entry *entry);
+
+/* End an idle one to make room for another. */
+void connection_evict(struct idle_entry *entry);
+
 /* Echo what has been received, send a FIN, and end. */
 void connection_drain(struct idle_entry *entry);
 

@@ -179,14 +179,30 @@ int connection_open(struct worker *worker, int fd,
 	return 0;
 }
 
+bool connection_is_late(struct idle_entry *entry)
+{
+	const struct connection *connection = connection_of(entry);
+
+	/* What it received came in time, but we were not run. */
+	return connection->state == CONNECTION_ECHOING &&
+	       socket_unread(connection->source.fd) > 0;
+}
+
+void connection_evict(struct idle_entry *entry)
+{
+	struct connection *connection = connection_of(entry);
+
+	STATS_COUNT(worker_of(&connection->source)->stats, connections_evicted,
+		    1);
+	connection_end(connection, "made room");
+}
+
 void connection_on_idle(struct idle_entry *entry)
 {
 	struct connection *connection = connection_of(entry);
 	struct worker *worker = worker_of(&connection->source);
 
-	/* It is not idle but late: it came in time, and we were not run. */
-	if (connection->state == CONNECTION_ECHOING &&
-	    socket_unread(connection->source.fd) > 0) {
+	if (connection_is_late(entry)) {
 		idle_queue_touch(&worker->connections, entry);
 		return;
 	}

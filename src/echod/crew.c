@@ -18,8 +18,11 @@
 /* Descriptors for the log, the service manager, libraries. */
 #define DESCRIPTOR_RESERVE 32
 
-/* epoll, eventfd, both ends of a parking lot */
-#define DESCRIPTORS_PER_WORKER 4
+/*
+ * epoll, eventfd, both ends of a parking lot, and a newcomer for whom another
+ * connection makes room
+ */
+#define DESCRIPTORS_PER_WORKER 5
 
 unsigned crew_cpu_count(void)
 {
@@ -88,6 +91,7 @@ void crew_set_policy(struct crew *crew, const struct options *options,
 	crew->policy.guard = &crew->guard;
 	guard_init(&crew->guard, &options->allowed_ports);
 	atomic_init(&crew->policy.connections, 0);
+	atomic_init(&crew->policy.asking, NULL);
 }
 
 static int crew_open_listener(struct crew *crew, struct worker *worker,
@@ -202,6 +206,8 @@ int crew_init(struct crew *crew, struct intake *intake, struct stats *stats,
 	if (!crew->workers || !crew->listeners || !crew->datagrams)
 		return -ENOMEM;
 	error = crew_init_workers(crew, count, on_answer, context);
+	crew->policy.workers = crew->workers;
+	crew->policy.worker_count = crew->worker_count;
 	return error < 0 ? error : crew_distribute(crew, intake);
 }
 

@@ -7,6 +7,7 @@
 #include "echod/datagram.h"
 #include "echod/listener.h"
 #include "echod/parking.h"
+#include "echod/room.h"
 
 /*
  * That a peer's kernel has acknowledged everything is no event of epoll(7): it
@@ -134,6 +135,8 @@ void drain_on_request(struct worker *worker, unsigned requests)
 		drain_end(worker);
 		return;
 	}
+	if (requests & WORKER_YIELD)
+		room_on_yield(worker);
 	if (requests & WORKER_PAUSE) {
 		for_each_listener(worker, listener_pause);
 		for_each_datagram(worker, datagram_pause);

@@ -6,6 +6,9 @@
 /* Of one expiry, so that a crowd that falls idle at once delays nobody. */
 #define EXPIRY_BUDGET 64
 
+/* Without a timeout nobody needs to know better. */
+#define SLACK_USEC (250 * USEC_PER_MSEC)
+
 static struct idle_entry *first_of(struct idle_queue *queue)
 {
 	return container_of(queue->entries.next, struct idle_entry, link);
@@ -46,6 +49,7 @@ void idle_queue_init(struct idle_queue *queue, struct reactor *reactor,
 	queue->reactor = reactor;
 	list_init(&queue->entries);
 	queue->timeout = timeout;
+	queue->slack = timeout == USEC_INFINITY ? SLACK_USEC : 0;
 	reactor_timer_init(&queue->timer, queue_on_expiry);
 	queue->on_idle = on_idle;
 }
@@ -59,13 +63,21 @@ void idle_queue_add(struct idle_queue *queue, struct idle_entry *entry)
 		queue_schedule(queue);
 }
 
-void idle_queue_touch(struct idle_queue *queue, struct idle_entry *entry)
+void idle_queue_renew(struct idle_queue *queue, struct idle_entry *entry)
 {
-	if (queue->timeout == USEC_INFINITY)
-		return;
 	entry->since = queue->reactor->now;
 	list_remove(&entry->link);
 	list_append(&queue->entries, &entry->link);
+}
+
+struct idle_entry *idle_queue_longest(struct idle_queue *queue, uint64_t span)
+{
+	struct idle_entry *entry = first_of(queue);
+
+	if (list_is_empty(&queue->entries) ||
+	    queue->reactor->now - entry->since < usec_add(queue->slack, span))
+		return NULL;
+	return entry;
 }
 
 void idle_queue_remove(struct idle_entry *entry)

@@ -3,6 +3,7 @@
 
 #include "echod/listener.h"
 
+#include "echod/room.h"
 #include "echod/socket.h"
 
 #include <errno.h>
@@ -65,16 +66,13 @@ static int listener_take(struct listener *listener, struct address *peer)
 		       SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-static enum accept_outcome listener_accept(struct listener *listener)
+/* A connection has been reserved. */
+static enum accept_outcome listener_accept_one(struct listener *listener)
 {
 	struct worker *worker = listener->worker;
 	struct address peer;
-	int fd;
+	int fd = listener_take(listener, &peer);
 
-	if (!worker_reserve_connection(worker))
-		return socket_is_pending(listener->source.fd) ? ACCEPT_LIMITED
-							      : ACCEPT_EMPTY;
-	fd = listener_take(listener, &peer);
 	if (fd < 0) {
 		enum accept_outcome outcome = accept_outcome_of(errno);
 
@@ -90,6 +88,37 @@ static enum accept_outcome listener_accept(struct listener *listener)
 		return ACCEPT_STARVED;
 	}
 	return ACCEPT_OK;
+}
+
+/*
+ * At the limit somebody has to go for each newcomer: but only when it is there
+ * and served, so that nobody goes in vain.
+ */
+static enum accept_outcome listener_accept_at_limit(struct listener *listener)
+{
+	struct worker *worker = listener->worker;
+	enum accept_outcome outcome;
+	struct idle_entry *leaving;
+
+	if (!socket_is_pending(listener->source.fd))
+		return ACCEPT_EMPTY;
+	leaving = room_find(worker);
+	if (!leaving) {
+		room_ask(worker);
+		return ACCEPT_LIMITED;
+	}
+	worker_overbook_connection(worker);
+	outcome = listener_accept_one(listener);
+	if (outcome == ACCEPT_OK)
+		connection_evict(leaving);
+	return outcome;
+}
+
+static enum accept_outcome listener_accept(struct listener *listener)
+{
+	return worker_reserve_connection(listener->worker)
+		       ? listener_accept_one(listener)
+		       : listener_accept_at_limit(listener);
 }
 
 /* Counted once an episode, not once a retry. */

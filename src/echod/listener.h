@@ -2,10 +2,10 @@
 /*
  * A listener: accepts connections from one listening socket.
  *
- * When there are no descriptors, no memory, or too many connections, it pauses:
- * it wants nothing but does not consume, for after EMFILE the kernel reports
- * the waiting connection never again.  It resumes when a connection ends, or
- * after a tenth of a second, whichever is first.
+ * When there are no descriptors, no memory, or too many connections of which
+ * none is idle, it pauses: it wants nothing but does not consume, for after
+ * EMFILE the kernel reports the waiting connection never again.  It resumes
+ * when a connection ends, or after a tenth of a second, whichever is first.
  */
 #ifndef ECHOD_LISTENER_H
 #define ECHOD_LISTENER_H

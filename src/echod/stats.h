@@ -22,6 +22,8 @@
 	X(connections_closed, false, "streams ended, for whatever reason")     \
 	X(connections_adopted, false, "streams taken over at a start")         \
 	X(connections_idled, false, "streams ended by --idle-timeout")         \
+	X(connections_evicted, true,                                           \
+	  "idle streams ended to make room at --max-connections")              \
 	X(connections_reset, true,                                             \
 	  "streams reset by echod with bytes unread or unsent")                \
 	X(accept_limited, true, "pauses at --max-connections")                 \

@@ -14,20 +14,8 @@
  */
 #define RETRY_USEC (100 * USEC_PER_MSEC)
 
-static void worker_on_wake(struct event_source *source)
-{
-	struct worker *worker = container_of(source, struct worker, wake);
-	unsigned requests;
-	uint64_t count;
-
-	event_source_consume(source, EPOLLIN);
-	/* Before the requests are fetched: a later one wakes again. */
-	(void)!read(source->fd, &count, sizeof(count));
-	requests = atomic_exchange(&worker->requests, 0);
-	worker->on_request(worker, requests);
-	atomic_fetch_or(&worker->answered, requests);
-	worker->on_answer(worker->context);
-}
+/* Requests of which the server is not told. */
+#define FROM_WORKERS ((unsigned)(WORKER_YIELD | WORKER_GO_ON))
 
 static void worker_wake_waiters(struct worker *worker)
 {
@@ -44,6 +32,24 @@ static void worker_wake_waiters(struct worker *worker)
 		waiter = container_of(link, struct worker_waiter, link);
 		waiter->on_capacity(waiter);
 	}
+}
+
+static void worker_on_wake(struct event_source *source)
+{
+	struct worker *worker = container_of(source, struct worker, wake);
+	unsigned requests;
+	uint64_t count;
+
+	event_source_consume(source, EPOLLIN);
+	/* Before the requests are fetched: a later one wakes again. */
+	(void)!read(source->fd, &count, sizeof(count));
+	requests = atomic_exchange(&worker->requests, 0);
+	worker->on_request(worker, requests);
+	atomic_fetch_or(&worker->answered, requests);
+	if (requests & ~FROM_WORKERS)
+		worker->on_answer(worker->context);
+	if (requests & WORKER_GO_ON)
+		worker_wake_waiters(worker);
 }
 
 static void worker_on_retry(struct reactor_timer *timer)
@@ -140,14 +146,19 @@ void worker_join(struct worker *worker)
 	worker->started = false;
 }
 
-void worker_post(struct worker *worker, unsigned requests)
+void worker_poke(struct worker *worker, unsigned requests)
 {
 	uint64_t one = 1;
 
-	atomic_fetch_and(&worker->answered, ~requests);
 	atomic_fetch_or(&worker->requests, requests);
 	/* Fails only if it would overflow: then the worker is woken anyway. */
 	(void)!write(worker->wake_fd, &one, sizeof(one));
+}
+
+void worker_post(struct worker *worker, unsigned requests)
+{
+	atomic_fetch_and(&worker->answered, ~requests);
+	worker_poke(worker, requests);
 }
 
 bool worker_has_answered(struct worker *worker, unsigned requests)
@@ -169,6 +180,11 @@ bool worker_reserve_connection(struct worker *worker)
 		return true;
 	atomic_fetch_sub(&policy->connections, 1);
 	return false;
+}
+
+void worker_overbook_connection(struct worker *worker)
+{
+	atomic_fetch_add(&worker->policy->connections, 1);
 }
 
 void worker_cancel_connection(struct worker *worker)

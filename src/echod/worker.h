@@ -30,8 +30,9 @@
 #define WORKER_SCRATCH_SIZE ((size_t)256 * 1024)
 
 struct guard;
+struct worker;
 
-/* What all workers have in common; constant but for the count. */
+/* What all workers have in common; constant but for the atomic ones. */
 struct worker_policy {
 	uint64_t idle_timeout;	/* µs, or USEC_INFINITY */
 	uint64_t drain_timeout; /* µs */
@@ -44,10 +45,13 @@ struct worker_policy {
 	bool udp_offload;
 	bool loop_ttl;
 	const struct guard *guard;
+	struct worker *workers; /* all of them, side by side */
+	size_t worker_count;
 	atomic_uint connections; /* open or being accepted, all workers */
+	_Atomic(struct worker *) asking; /* the others for room, or NULL */
 };
 
-/* What the server can ask a worker to do; a set of bits. */
+/* What the server, or another worker, can ask one to do; a set of bits. */
 enum worker_request {
 	WORKER_ANSWER =
 		1 << 0,	       /* only count the answer: the watchdog's probe */
@@ -56,9 +60,10 @@ enum worker_request {
 	WORKER_DRAIN = 1 << 3,	   /* echo what was received, then finish */
 	WORKER_ABORT = 1 << 4,	   /* finish at once */
 	WORKER_HAND_OVER = 1 << 5, /* leave connections to the next instance */
+	WORKER_YIELD = 1 << 6,	   /* of a worker: see room.h */
+	WORKER_GO_ON = 1 << 7,	   /* of a worker: there is room again */
 };
 
-struct worker;
 typedef void worker_request_handler(struct worker *worker, unsigned requests);
 typedef void worker_signal(void *context);
 
@@ -123,6 +128,9 @@ void worker_join(struct worker *worker);
 /* From one thread: on_request is called with these, perhaps with others. */
 void worker_post(struct worker *worker, unsigned requests);
 
+/* From another worker's thread: the same, and nobody hears of the answer. */
+void worker_poke(struct worker *worker, unsigned requests);
+
 /*
  * Were these dealt with since they were posted, or is the worker gone?  Post a
  * request again only when it was answered: answers are not told apart.
@@ -145,6 +153,10 @@ static inline struct worker *worker_of(const struct event_source *source)
  * not: two waiters that fail would wake each other for ever.
  */
 bool worker_reserve_connection(struct worker *worker) MUST_CHECK;
+
+/* One more in any case, for which another one is going to be released. */
+void worker_overbook_connection(struct worker *worker);
+
 void worker_cancel_connection(struct worker *worker);
 void worker_release_connection(struct worker *worker);
 

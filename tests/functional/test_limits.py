@@ -49,6 +49,53 @@ def max_connections_workers():
         assert served == 30
 
 
+@case("--max-connections: whoever is idle longest, for a second, makes room")
+def evicted():
+    with Echod(*TCP, "--max-connections=3") as echod:
+        socks = [client.connect(echod.address("tcp")) for _ in range(3)]
+        for sock in reversed(socks):
+            client.assert_echo(sock)
+        until(lambda: _busy_until_evicted(echod, socks[:2]), "an eviction")
+        assert client.ending(socks[2]) == "FIN"
+        for sock in socks[:2]:
+            client.assert_echo(sock)
+        echod.await_counters(connections_evicted=1, connections_reset=0)
+
+
+def _busy_until_evicted(echod, busy):
+    """A newcomer comes and goes; the busy ones are busy."""
+    for sock in busy:
+        client.assert_echo(sock)
+    with client.connect(echod.address("tcp")) as newcomer:
+        newcomer.send(b"x")
+        return readable(newcomer, timeout=0.05)
+
+
+@case("22: --max-connections: who makes room with bytes held is reset")
+def evicted_while_holding():
+    with Echod(*TCP, "--max-connections=1") as echod:
+        sock = client.stalled(echod)
+        client.assert_echo(client.connect(echod.address("tcp")))
+        assert client.ending(sock) == "RST"
+        echod.await_counters(connections_evicted=1, connections_reset=1)
+
+
+@case("--max-connections: a flood evicts one for each that it brings")
+def flood():
+    with Echod(*TCP, "--max-connections=10", "--workers=2") as echod:
+        hoard = [client.connect(echod.address("tcp")) for _ in range(10)]
+        for sock in hoard:
+            client.assert_echo(sock)
+        flood = [client.connect(echod.address("tcp")) for _ in range(30)]
+        for sock in flood:
+            sock.send(b"x")
+        for sock in flood:
+            assert sock.recv(1) == b"x", "a newcomer was not served"
+        counters = echod.counters()
+        assert counters["connections_evicted"] == 30, counters
+        assert all(client.ending(sock) == "FIN" for sock in hoard)
+
+
 @case("7: --buffer-limit: 20 never-readers, others unaffected, memory bounded")
 def buffer_limit():
     with Echod(*TCP, *QUICK, "--buffer-limit=1M") as echod:

@@ -42,6 +42,7 @@ echod/stream
 echod/held
 echod/connection
 echod/datagram
+echod/room
 echod/listener
 echod/parking
 echod/drain

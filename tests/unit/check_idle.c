@@ -12,6 +12,9 @@
 #define NOW	UINT64_C(1000000000)
 #define TIMEOUT UINT64_C(30000000)
 
+/* As in idle.c: the time for which an entry stays where it is. */
+#define SLACK UINT64_C(250000)
+
 /* More than one expiry ends. */
 #define CROWD 150
 
@@ -260,13 +263,64 @@ START_TEST(without_timeout_it_is_a_list)
 	setup_queue(USEC_INFINITY);
 	guest_add(&a, 'a');
 	guest_add(&b, 'b');
-	reactor.now = NOW + 1;
-	idle_queue_touch(&queue, &a.entry);
-	expect_order("ab");
 	ck_assert(!is_scheduled());
 	expect_gone_at(UINT64_MAX, "");
 	idle_queue_remove(&a.entry);
 	expect_order("b");
+}
+END_TEST
+
+/* Four times a second at most. */
+START_TEST(without_timeout_who_was_touched_moves_now_and_then)
+{
+	reactor_deinit(&reactor);
+	setup_queue(USEC_INFINITY);
+	guest_add(&a, 'a');
+	guest_add(&b, 'b');
+	reactor.now = NOW + SLACK - 1;
+	idle_queue_touch(&queue, &a.entry);
+	expect_order("ab");
+	ck_assert_uint_eq(a.entry.since, NOW);
+	reactor.now = NOW + SLACK;
+	idle_queue_touch(&queue, &a.entry);
+	expect_order("ba");
+	ck_assert_uint_eq(a.entry.since, NOW + SLACK);
+}
+END_TEST
+
+static void expect_longest(uint64_t now, uint64_t span,
+			   const struct guest *guest)
+{
+	reactor.now = now;
+	ck_assert_ptr_eq(idle_queue_longest(&queue, span),
+			 guest ? &guest->entry : NULL);
+}
+
+START_TEST(who_is_idle_longest)
+{
+	expect_longest(NOW, 0, NULL);
+	guest_add(&a, 'a');
+	reactor.now = NOW + 10;
+	guest_add(&b, 'b');
+	expect_longest(NOW + 99, 100, NULL);
+	expect_longest(NOW + 100, 100, &a);
+	idle_queue_touch(&queue, &a.entry);
+	expect_longest(NOW + 109, 100, NULL);
+	expect_longest(NOW + 110, 100, &b);
+}
+END_TEST
+
+/* What it says may be too early by the slack, but nobody goes too early. */
+START_TEST(who_is_idle_longest_without_timeout)
+{
+	reactor_deinit(&reactor);
+	setup_queue(USEC_INFINITY);
+	guest_add(&a, 'a');
+	reactor.now = NOW + SLACK - 1;
+	idle_queue_touch(&queue, &a.entry);
+	expect_longest(NOW + SLACK + 99, 100, NULL);
+	expect_longest(NOW + SLACK + 100, 100, &a);
+	expect_longest(UINT64_MAX, USEC_INFINITY, NULL);
 }
 END_TEST
 
@@ -298,6 +352,10 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, crowd_ends_in_several_expiries);
 	tcase_add_test(tcase, crowd_of_one_expiry_leaves_no_timer);
 	tcase_add_test(tcase, without_timeout_it_is_a_list);
+	tcase_add_test(tcase,
+		       without_timeout_who_was_touched_moves_now_and_then);
+	tcase_add_test(tcase, who_is_idle_longest);
+	tcase_add_test(tcase, who_is_idle_longest_without_timeout);
 	tcase_add_test(tcase, almost_infinite_timeout_does_not_wrap_around);
 	suite_add_tcase(suite, tcase);
 	return suite;

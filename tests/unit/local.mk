@@ -68,6 +68,7 @@ echod_unit_tests = \
 	tests/unit/check_record_foreign \
 	tests/unit/check_report \
 	tests/unit/check_screen \
+	tests/unit/check_room \
 	tests/unit/check_server \
 	tests/unit/check_server_failure \
 	tests/unit/check_service \
@@ -343,6 +344,7 @@ tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 tests_unit_check_socket_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_stamp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmsg \
 	-Wl,--wrap=setsockopt
+tests_unit_check_room_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_succession_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=service_take_sockets -Wl,--wrap=socketpair
