@@ -183,13 +183,18 @@ static void datagram_on_capacity(struct worker_waiter *waiter)
 	datagram_want(container_of(waiter, struct datagram, waiter));
 }
 
-/* Leave the rest for the next turn; for later if that does not help. */
+/*
+ * Leave the rest for the next turn; for later if that does not help.  Counted
+ * once an episode, not once a pause.
+ */
 static void datagram_on_failure(struct datagram *datagram)
 {
 	if (++datagram->failures < FAILURES_MAX)
 		return;
 	datagram->failures = 0;
-	STATS_COUNT(datagram->worker->stats, receive_starved, 1);
+	if (!datagram->held_up)
+		STATS_COUNT(datagram->worker->stats, receive_starved, 1);
+	datagram->held_up = true;
 	worker_await_capacity(datagram->worker, &datagram->waiter);
 	datagram_want(datagram);
 }
@@ -221,6 +226,7 @@ static unsigned datagram_receive(struct datagram *datagram)
 		return 0;
 	}
 	datagram->failures = 0;
+	datagram->held_up = false;
 	if (received < (int)batch->size) {
 		event_source_consume(&datagram->source, EPOLLIN);
 		datagram_end_offload(datagram);
@@ -273,7 +279,7 @@ int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
 	int error;
 
 	datagram->worker = worker;
-	datagram->paused = false;
+	datagram->held_up = datagram->paused = false;
 	datagram->unix_peers = identity->family == AF_UNIX;
 	datagram->offload_ends = udp && !trains;
 	datagram->joins = trains;

@@ -31,6 +31,7 @@ struct datagram {
 	struct worker_waiter waiter;
 	uint64_t trains_after; /* no trains before: µs, CLOCK_MONOTONIC */
 	unsigned failures;     /* of receiving, in a row */
+	bool held_up;	       /* nothing was received since it paused */
 	bool paused;
 	bool joins;	   /* replies to trains, where it can */
 	bool unix_peers;   /* a full peer is that peer's affair */
