@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -41,6 +42,27 @@ START_TEST(quiet_one_is_served_on)
 	ck_assert_uint_eq(parking.skipped, 0);
 	ck_assert_uint_eq(parked_in_all(), 1);
 	expect_echo_of(client, "hello");
+}
+END_TEST
+
+/* Set on the listener, inherited, and the same for every descriptor of it. */
+START_TEST(whoever_vanishes_is_found_out_as_before)
+{
+	int listener = tcp_listener(0), fd;
+	struct socket_identity identity;
+	const char *reason;
+
+	ck_assert_int_eq(socket_identify(listener, &identity, &reason), 0);
+	socket_prepare(listener, &identity);
+	(void)tcp_connect(listener);
+	fd = tcp_accept(listener);
+	leave(&lot, &fd, 1);
+	ck_assert_int_eq(close(fd), 0);
+	adopt_with(1, true, false);
+	expect_outcome(1, 0, 0);
+	fd = connection_descriptor(lot_newest(&workers[0].lot)->next);
+	ck_assert_int_eq(fd_option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_int_eq(fd_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 840000);
 }
 END_TEST
 
@@ -330,6 +352,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(tcase, TEST_TIMEOUT_SEC);
 	tcase_add_checked_fixture(tcase, setup, adopt_teardown);
 	tcase_add_test(tcase, quiet_one_is_served_on);
+	tcase_add_test(tcase, whoever_vanishes_is_found_out_as_before);
 	tcase_add_test(tcase, what_came_meanwhile_is_echoed);
 	tcase_add_test(tcase, what_was_echoed_is_skipped);
 	tcase_add_test(tcase, end_that_came_meanwhile_is_an_end);
