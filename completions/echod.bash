@@ -21,7 +21,7 @@ _echod()
 		_echod_addresses
 		return
 		;;
-	-w | --workers | -c | --max-connections)
+	-w | --workers | -c | --max-connections | --max-connections-per-source)
 		mapfile -t COMPREPLY < <(compgen -W 'auto' -- "$cur")
 		return
 		;;
@@ -51,7 +51,8 @@ _echod()
 		return
 		;;
 	-t | --idle-timeout | --drain-timeout | --exit-idle-time | \
-		--preserve-after | --busy-poll | --buffer-limit)
+		--preserve-after | --busy-poll | --buffer-limit | \
+		--min-progress)
 		return
 		;;
 	esac
@@ -63,6 +64,7 @@ _echod()
 			-w --workers=
 			--cpu-affinity=
 			-c --max-connections=
+			--max-connections-per-source=
 			-t --idle-timeout=
 			--drain-timeout=
 			--exit-idle-time=
@@ -70,6 +72,7 @@ _echod()
 			--preserve-after=
 			--busy-poll=
 			--buffer-limit=
+			--min-progress=
 			--udp-offload=
 			--allow-source-ports=
 			--loop-ttl

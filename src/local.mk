@@ -30,6 +30,7 @@ libechod_a_SOURCES = \
 	src/echod/connection.c src/echod/connection.h \
 	src/echod/connection_journal.c src/echod/connection_journal.h \
 	src/echod/connection_life.c src/echod/connection_state.h \
+	src/echod/connection_watch.c \
 	src/echod/crew.c src/echod/crew.h \
 	src/echod/datagram.c src/echod/datagram.h \
 	src/echod/datagram_batch.c src/echod/datagram_batch.h \
@@ -56,8 +57,10 @@ libechod_a_SOURCES = \
 	src/echod/parking.c src/echod/parking.h \
 	src/echod/parking_adopt.c src/echod/parking_state.h \
 	src/echod/parking_lots.c \
+	src/echod/pool.c src/echod/pool.h \
 	src/echod/position.c src/echod/position.h \
 	src/echod/privilege.c src/echod/privilege.h \
+	src/echod/quota.c src/echod/quota.h \
 	src/echod/reactor.c src/echod/reactor.h \
 	src/echod/record.c src/echod/record.h \
 	src/echod/report.c src/echod/report.h \
@@ -72,6 +75,7 @@ libechod_a_SOURCES = \
 	src/echod/stats.c src/echod/stats.h \
 	src/echod/stream.c src/echod/stream.h \
 	src/echod/succession.c src/echod/succession.h \
+	src/echod/watch.c src/echod/watch.h \
 	src/echod/watchdog.c src/echod/watchdog.h \
 	src/echod/worker.c src/echod/worker.h
 

@@ -2,10 +2,10 @@
 /*
  * Armed once for everything, edge-triggered.  On the fast path one echo is one
  * recv and one send, through the worker's scratch buffer: only what the peer
- * does not take is copied into a buffer of the connection's own, which exists
- * for as long as something is held.
+ * does not take is copied, into a piece of the worker's pool, for as long as
+ * something is held.
  *
- * When all such buffers together reach their limit, or if the connection is to
+ * When the pool is used up, or if the connection is to
  * outlive the process, bytes are left with the kernel instead: they are
  * received with MSG_PEEK and consumed only as far as they could be sent.  Then
  * there is nothing to hold, for one more system call.  Others than TCP do so
@@ -48,30 +48,29 @@ static void connection_hold(struct connection *connection,
 {
 	struct worker *worker = worker_of(&connection->source);
 
+	/* There is room for it: see connection_must_peek(). */
 	if (rest) {
-		connection->held = held_copy(rest, length);
-		if (!connection->held) {
-			connection_fail(connection, ENOMEM);
-			return;
-		}
-		worker->held += length;
+		connection->held = held_copy(&worker->held, rest, length);
 	} else if (!connection->peeks) {
 		STATS_COUNT(worker->stats, buffer_limited, 1);
 	}
 	connection->state = CONNECTION_HOLDING;
 	event_source_consume(&connection->source, EPOLLOUT);
 	event_source_want(&connection->source, EPOLLOUT);
+	connection_watch(connection);
 }
 
 static void connection_resume(struct connection *connection)
 {
 	connection_drop_held(connection);
+	connection_unwatch(connection);
 	connection->state = CONNECTION_ECHOING;
 	event_source_want(&connection->source, EPOLLIN);
 }
 
 static void connection_flush(struct connection *connection)
 {
+	struct worker *worker = worker_of(&connection->source);
 	size_t sent;
 	int error;
 
@@ -79,7 +78,8 @@ static void connection_flush(struct connection *connection)
 		connection_resume(connection);
 		return;
 	}
-	error = held_send(connection->held, &connection->stream, &sent);
+	error = held_send(&worker->held, connection->held, &connection->stream,
+			  &sent);
 	if (error < 0 && error != -EAGAIN) {
 		connection_fail(connection, -error);
 		return;
@@ -166,7 +166,7 @@ static void connection_reply(struct connection *connection, size_t received,
 static bool connection_must_peek(const struct connection *connection)
 {
 	return connection->peeks ||
-	       !worker_may_hold(worker_of(&connection->source));
+	       !held_pool_has_room(&worker_of(&connection->source)->held);
 }
 
 static void connection_echo(struct connection *connection)

@@ -30,10 +30,12 @@
 /*
  * Serve a connected, non-blocking socket, which is consumed in any case; a
  * connection has been reserved with the worker, and is released at the end or
- * cancelled on failure: -ENOMEM, or -errno from epoll_ctl(2).
+ * cancelled on failure: -ENOMEM, -errno from epoll_ctl(2), or -EDQUOT if its
+ * source has as many as it may have, and it was reset.
  *
  * `name` says for the log where it came from; it must outlive the connection.
- * `peer` may be NULL if connections are not logged.  `tcp` tells whether a
+ * `peer` may be NULL if connections are neither logged nor counted by source.
+ * `tcp` tells whether a
  * short read proves an empty receive queue, `records` that it is a seqpacket,
  * `sole` that nobody else can have a duplicate of the descriptor, and that the
  * connection may be parked, `adopted` that an earlier instance has counted it.
@@ -54,6 +56,9 @@ bool connection_is_late(struct idle_entry *entry);
 
 /* End an idle one to make room for another. */
 void connection_evict(struct idle_entry *entry);
+
+/* For the worker's queue of those that hold something back. */
+void connection_on_watch(struct idle_entry *entry);
 
 /* Echo what has been received, send a FIN, and end. */
 void connection_drain(struct idle_entry *entry);

@@ -19,11 +19,10 @@
 
 void connection_drop_held(struct connection *connection)
 {
-	if (!connection->held)
+	if (connection->held == 0)
 		return;
-	worker_of(&connection->source)->held -= connection->held->length;
-	free(connection->held);
-	connection->held = NULL;
+	held_drop(&worker_of(&connection->source)->held, connection->held);
+	connection->held = 0;
 }
 
 /* Give up the descriptor and the memory; what was counted stays counted. */
@@ -35,6 +34,9 @@ static void connection_free(struct connection *connection, const char *reason)
 		connection_journal_write(journal_of(connection),
 					 worker->reactor.now, reason);
 	connection_drop_held(connection);
+	connection_unwatch(connection);
+	if (connection->quota != 0)
+		quota_give(worker->policy->quota, connection->quota);
 	idle_queue_remove(&connection->idle);
 	if (connection->parkable)
 		idle_queue_remove(place_of(connection));
@@ -147,26 +149,72 @@ static void connection_await_parking(struct connection *connection)
 		list_append(&worker->late, &place->link);
 }
 
+/* Only newcomers can be too many: the others are there already. */
+static int connection_admit(struct worker *worker,
+			    const struct connection_origin *origin,
+			    const struct address *peer, uint32_t *source)
+{
+	*source = 0;
+	if (!worker->policy->quota)
+		return 0;
+	return quota_take(worker->policy->quota, peer,
+			  origin->adopted || !origin->sole, source);
+}
+
+/* It is not to be served, for want of memory or because it is refused. */
+static void connection_dismiss(struct worker *worker, int fd,
+			       const struct connection_origin *origin,
+			       int error)
+{
+	/* As an earlier instance had it, it may lie in a lot. */
+	if (origin->adopted) {
+		socket_disconnect(fd);
+		socket_shut_down(fd);
+	} else if (error == -EDQUOT) {
+		STATS_COUNT(worker->stats, connections_refused_source, 1);
+		socket_reset_on_close(fd);
+	}
+	close(fd);
+	worker_cancel_connection(worker);
+}
+
+static int connection_begin(struct worker *worker, int fd,
+			    const struct connection_origin *origin,
+			    const struct address *peer, uint32_t quota,
+			    struct connection **begun)
+{
+	struct connection *connection =
+		connection_new(worker, fd, origin, peer);
+	int error;
+
+	if (!connection)
+		return -ENOMEM;
+	connection->quota = quota;
+	error = reactor_add(&worker->reactor, &connection->source, ARMED,
+			    EPOLLIN);
+	if (error < 0)
+		free(connection);
+	else
+		*begun = connection;
+	return error;
+}
+
 int connection_open(struct worker *worker, int fd,
 		    const struct connection_origin *origin,
 		    const struct address *peer)
 {
-	struct connection *connection =
-		connection_new(worker, fd, origin, peer);
-	int error = connection
-			    ? reactor_add(&worker->reactor, &connection->source,
-					  ARMED, EPOLLIN)
-			    : -ENOMEM;
+	struct connection *connection = NULL;
+	uint32_t quota;
+	int error = connection_admit(worker, origin, peer, &quota);
 
-	if (error < 0) {
-		free(connection);
-		/* As an earlier instance had it, it may lie in a lot. */
-		if (origin->adopted) {
-			socket_disconnect(fd);
-			socket_shut_down(fd);
-		}
-		close(fd);
-		worker_cancel_connection(worker);
+	if (error == 0) {
+		error = connection_begin(worker, fd, origin, peer, quota,
+					 &connection);
+		if (error < 0 && quota != 0)
+			quota_give(worker->policy->quota, quota);
+	}
+	if (!connection) {
+		connection_dismiss(worker, fd, origin, error);
 		return error;
 	}
 	idle_queue_add(&worker->connections, &connection->idle);

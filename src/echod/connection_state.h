@@ -8,7 +8,6 @@
 
 #include "echod/connection.h"
 #include "echod/connection_journal.h"
-#include "echod/held.h"
 
 enum connection_state {
 	CONNECTION_ECHOING,
@@ -16,15 +15,18 @@ enum connection_state {
 	CONNECTION_FINISHING,
 };
 
+/* There may be a million: what follows is numbers where it can be. */
 struct connection {
 	struct event_source source;
-	struct idle_entry idle;	 /* in the worker's connections */
-	struct held_bytes *held; /* HOLDING; NULL if left with the kernel */
+	struct idle_entry idle; /* in the worker's connections */
+	uint32_t held;	/* HOLDING: in the worker's pool; 0: with the kernel */
+	uint32_t watch; /* HOLDING: in the worker's, see connection_watch.c */
 	struct stream stream;
+	uint32_t quota; /* of its source, to be given back */
 	uint8_t state;
-	bool peeks; /* always: bytes are left with the kernel until sent */
-	bool draining, logged, sole, parkable, parked;
-	bool duplicated; /* in some lot: close(2) does not end it */
+	bool peeks : 1; /* always: bytes are left with the kernel until sent */
+	bool draining : 1, logged : 1, sole : 1, parkable : 1, parked : 1;
+	bool duplicated : 1; /* in some lot: close(2) does not end it */
 };
 
 static inline struct connection *connection_of(struct idle_entry *entry)
@@ -51,6 +53,10 @@ static inline struct connection_journal *journal_of(
 
 /* In connection.c, the reactor's handler. */
 void connection_on_ready(struct event_source *source);
+
+/* In connection_watch.c: begin, and end, to look whether it takes anything. */
+void connection_watch(struct connection *connection);
+void connection_unwatch(struct connection *connection);
 
 /* In connection_life.c. */
 void connection_drop_held(struct connection *connection);

@@ -60,6 +60,17 @@ static uint32_t choose_max_connections(uint32_t wanted, uint32_t possible)
 	return MIN(wanted, possible);
 }
 
+/* Of one source, 0 if it may have all. */
+static uint32_t choose_per_source(const struct options *options,
+				  const struct worker_policy *policy)
+{
+	uint32_t wanted = options->max_connections_per_source;
+
+	if (wanted == 0)
+		wanted = MAX(policy->max_connections / 2, UINT32_C(1));
+	return wanted < policy->max_connections ? wanted : 0;
+}
+
 static void guard_own_ports(struct guard *guard, const struct intake *intake)
 {
 	for (size_t i = 0; i < intake->count; i++) {
@@ -83,6 +94,11 @@ void crew_set_policy(struct crew *crew, const struct options *options,
 	crew->policy.hold_limit = options->buffer_limit / count;
 	crew->policy.max_connections =
 		choose_max_connections(options->max_connections, possible);
+	crew->policy.quota = &crew->quota;
+	crew->quota.limit = choose_per_source(options, &crew->policy);
+	crew->policy.min_progress = options->min_progress;
+	crew->policy.progress_time = options->progress_time;
+	crew->policy.on_watch = connection_on_watch;
 	crew->policy.preserve_after = options->preserve_after;
 	crew->policy.preserve = false;
 	crew->policy.log_connections = options->log_connections;
@@ -205,7 +221,10 @@ int crew_init(struct crew *crew, struct intake *intake, struct stats *stats,
 	crew->datagrams = calloc(intake->count + 1, sizeof(*crew->datagrams));
 	if (!crew->workers || !crew->listeners || !crew->datagrams)
 		return -ENOMEM;
-	error = crew_init_workers(crew, count, on_answer, context);
+	error = quota_init(&crew->quota, crew->quota.limit,
+			   crew->policy.max_connections + count);
+	if (error == 0)
+		error = crew_init_workers(crew, count, on_answer, context);
 	crew->policy.workers = crew->workers;
 	crew->policy.worker_count = crew->worker_count;
 	return error < 0 ? error : crew_distribute(crew, intake);
@@ -288,6 +307,7 @@ void crew_deinit(struct crew *crew)
 		datagram_close(&crew->datagrams[--crew->datagram_count]);
 	while (crew->worker_count > 0)
 		worker_end(&crew->workers[--crew->worker_count]);
+	quota_deinit(&crew->quota);
 	free(crew->workers);
 	free(crew->listeners);
 	free(crew->datagrams);

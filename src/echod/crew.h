@@ -19,6 +19,7 @@ struct datagram;
 struct crew {
 	struct worker_policy policy;
 	struct guard guard;
+	struct quota quota;
 	struct stats *stats; /* borrowed; one for each worker */
 	struct worker *workers;
 	size_t worker_count; /* initialized ones */

@@ -55,12 +55,14 @@ static enum accept_outcome accept_outcome_of(int error)
 	}
 }
 
-/* Whom it is from costs a little, and only the log asks. */
+/* Whom it is from costs a little: only the log and the quota ask. */
 static int listener_take(struct listener *listener, struct address *peer)
 {
-	bool asked = listener->worker->policy->log_connections;
+	const struct worker_policy *policy = listener->worker->policy;
+	bool asked = policy->log_connections || policy->quota;
 
-	peer->length = sizeof(*peer) - offsetof(struct address, any);
+	peer->length =
+		asked ? sizeof(*peer) - offsetof(struct address, any) : 0;
 	return accept4(listener->source.fd, asked ? &peer->any : NULL,
 		       asked ? &peer->length : NULL,
 		       SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -71,7 +73,7 @@ static enum accept_outcome listener_accept_one(struct listener *listener)
 {
 	struct worker *worker = listener->worker;
 	struct address peer;
-	int fd = listener_take(listener, &peer);
+	int fd = listener_take(listener, &peer), error;
 
 	if (fd < 0) {
 		enum accept_outcome outcome = accept_outcome_of(errno);
@@ -83,7 +85,10 @@ static enum accept_outcome listener_accept_one(struct listener *listener)
 	}
 	if (!listener->origin.tcp)
 		socket_prepare_accepted(fd, listener->origin.records);
-	if (connection_open(worker, fd, &listener->origin, &peer) < 0) {
+	error = connection_open(worker, fd, &listener->origin, &peer);
+	if (error == -EDQUOT)
+		return ACCEPT_NEXT;
+	if (error < 0) {
 		STATS_COUNT(worker->stats, accept_failed, 1);
 		return ACCEPT_STARVED;
 	}

@@ -22,6 +22,9 @@ static const struct option_description descriptions[] = {
 	  "streams at a time; auto: as many as the limit on descriptors "
 	  "allows",
 	  options_parse_max_connections },
+	{ 0, "max-connections-per-source", "N|auto", "auto",
+	  "of them from one IPv4 address or IPv6 /64; auto: half",
+	  options_parse_max_connections_per_source },
 	{ 't', "idle-timeout", "DURATION", "infinity",
 	  "end a stream on which nothing happens for this long",
 	  options_parse_idle_timeout },
@@ -44,6 +47,10 @@ static const struct option_description descriptions[] = {
 	{ 0, "buffer-limit", "SIZE", "64M",
 	  "hold back at most this much for peers that do not read",
 	  options_parse_buffer_limit },
+	{ 0, "min-progress", "SIZE[/DURATION]", "1K/1min",
+	  "reset a peer for which something is held back and that takes "
+	  "less than this; 0: never",
+	  options_parse_min_progress },
 	{ 0, "udp-offload", "yes|no", "yes",
 	  "take datagrams of one peer that come together as one, and send "
 	  "them so",

@@ -35,13 +35,16 @@ struct options {
 	unsigned workers;	  /* 0: one per CPU */
 	struct affinity affinity; /* of the workers */
 	uint32_t max_connections; /* 0: as many as descriptors allow */
+	uint32_t max_connections_per_source; /* 0: half of that */
 	uint64_t idle_timeout; /* µs, as all durations; USEC_INFINITY: off */
 	uint64_t drain_timeout;
 	uint64_t exit_idle_time;
 	uint64_t preserve_after;
 	uint64_t busy_poll;    /* 0: off */
 	uint64_t buffer_limit; /* bytes */
-	const char *user;      /* NULL: stay who we are */
+	uint64_t min_progress; /* bytes; 0: off */
+	uint64_t progress_time;
+	const char *user; /* NULL: stay who we are */
 	int log_level;
 	enum preserve preserve;
 	bool log_connections;

@@ -73,18 +73,32 @@ int options_parse_cpu_affinity(void *context, const char *text,
 	return affinity_parse(&options->affinity, text, reason);
 }
 
-int options_parse_max_connections(void *context, const char *text,
-				  const char **reason)
+static int parse_connections(const char *text, uint32_t *connections,
+			     const char **reason)
 {
-	struct options *options = context;
 	unsigned long number = 0;
 
 	*reason = "is neither a number above 0 nor 'auto'";
 	if (strcmp(text, "auto") != 0 &&
 	    (parse_number(text, INT32_MAX, &number) < 0 || number == 0))
 		return -EINVAL;
-	options->max_connections = (uint32_t)number;
+	*connections = (uint32_t)number;
 	return 0;
+}
+
+int options_parse_max_connections(void *context, const char *text,
+				  const char **reason)
+{
+	struct options *options = context;
+	return parse_connections(text, &options->max_connections, reason);
+}
+
+int options_parse_max_connections_per_source(void *context, const char *text,
+					     const char **reason)
+{
+	struct options *options = context;
+	return parse_connections(text, &options->max_connections_per_source,
+				 reason);
 }
 
 static int parse_duration(const char *text, uint64_t *usec, const char **reason)
@@ -133,6 +147,27 @@ int options_parse_buffer_limit(void *context, const char *text,
 	struct options *options = context;
 	*reason = "is not a size (such as 64K, 16M or 1G)";
 	return units_parse_size(text, &options->buffer_limit);
+}
+
+int options_parse_min_progress(void *context, const char *text,
+			       const char **reason)
+{
+	struct options *options = context;
+	const char *slash = strchrnul(text, '/');
+	char size[UNITS_TEXT_MAX] = "";
+
+	*reason = "is not a size, alone or with the duration in which so much "
+		  "has to be taken (such as 1K or 64K/5min)";
+	if ((size_t)(slash - text) >= sizeof(size))
+		return -EINVAL;
+	memcpy(size, text, (size_t)(slash - text));
+	options->progress_time = 60 * USEC_PER_SEC;
+	if (units_parse_size(size, &options->min_progress) < 0 ||
+	    (*slash &&
+	     units_parse_duration(slash + 1, &options->progress_time) < 0))
+		return -EINVAL;
+	*reason = "has a duration that is too short (at least 1ms)";
+	return options->progress_time < USEC_PER_MSEC ? -EINVAL : 0;
 }
 
 int options_parse_user(void *context, const char *text, const char **reason)

@@ -10,7 +10,8 @@
 
 /* Of the options of these names; the context is a struct options. */
 option_parser options_parse_workers, options_parse_cpu_affinity,
-	options_parse_max_connections, options_parse_idle_timeout,
+	options_parse_max_connections, options_parse_max_connections_per_source,
+	options_parse_min_progress, options_parse_idle_timeout,
 	options_parse_drain_timeout, options_parse_busy_poll,
 	options_parse_exit_idle_time, options_parse_buffer_limit,
 	options_parse_user, options_parse_log_level,

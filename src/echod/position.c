@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <linux/tcp.h> /* the C library's tcp_info lacks what counts bytes */
 #include <netinet/in.h>
+#include <linux/sockios.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 
 /*
  * An attempt fails when something arrives between its first and its last look,
@@ -68,6 +70,22 @@ static int read_counters(int fd, struct position *position)
 	position->received = info.tcpi_bytes_received;
 	position->acknowledged = info.tcpi_bytes_acked;
 	return 0;
+}
+
+int position_taken(int fd, bool tcp, uint64_t *taken)
+{
+	struct position position = { 0 };
+	int queued = 0, error = 0;
+
+	if (tcp) {
+		error = read_counters(fd, &position);
+		*taken = position.acknowledged;
+	} else {
+		if (ioctl(fd, SIOCOUTQ, &queued) < 0)
+			error = -errno;
+		*taken = UINT64_MAX - (uint64_t)queued;
+	}
+	return error;
 }
 
 static bool moved(const struct position *before, const struct position *after)

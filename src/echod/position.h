@@ -17,6 +17,7 @@
 
 #include "common/macros.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,14 @@ int position_echoed(const struct position *position, size_t *echoed) MUST_CHECK;
  * Also -EAGAIN, if that never paused for a moment, or as getsockopt(2).
  */
 int position_read(int fd, size_t *echoed) MUST_CHECK;
+
+/*
+ * How much the peer has taken so far, from where is nobody's business: by the
+ * difference of two looks.  Of TCP proper what was acknowledged, of others what
+ * left the queue, while nothing is written.  0 or -errno (getsockopt(2),
+ * ioctl(2)).
+ */
+int position_taken(int fd, bool tcp, uint64_t *taken) MUST_CHECK;
 
 /*
  * Consume that many bytes: 0, or -errno (recv(2)), EBADMSG if they are not

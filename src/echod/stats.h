@@ -24,6 +24,10 @@
 	X(connections_idled, false, "streams ended by --idle-timeout")         \
 	X(connections_evicted, true,                                           \
 	  "idle streams ended to make room at --max-connections")              \
+	X(connections_refused_source, true,                                    \
+	  "newcomers reset at --max-connections-per-source")                   \
+	X(connections_stalled, true,                                           \
+	  "streams reset because they took less than --min-progress")          \
 	X(connections_reset, true,                                             \
 	  "streams reset by echod with bytes unread or unsent")                \
 	X(accept_limited, true, "pauses at --max-connections")                 \

@@ -66,6 +66,23 @@ static int worker_init_wake(struct worker *worker)
 	return reactor_add(&worker->reactor, &worker->wake, EPOLLIN, EPOLLIN);
 }
 
+/* Nothing more is allocated for what is received and sent. */
+static int worker_init_memory(struct worker *worker)
+{
+	const struct worker_policy *policy = worker->policy;
+	/* At the limit a newcomer is served before another one goes. */
+	size_t most = (size_t)policy->max_connections + 1;
+	int error =
+		held_pool_init(&worker->held, &worker->reactor,
+			       WORKER_SCRATCH_SIZE, policy->hold_limit, most);
+
+	if (error == 0)
+		error = pool_init(&worker->watches, sizeof(struct watch),
+				  policy->min_progress > 0 ? most : 0);
+	worker->scratch = malloc(WORKER_SCRATCH_SIZE);
+	return error == 0 && !worker->scratch ? -ENOMEM : error;
+}
+
 int worker_init(struct worker *worker, struct worker_policy *policy,
 		struct stats *stats, idle_handler *on_idle,
 		worker_request_handler *on_request, worker_signal *on_answer,
@@ -93,14 +110,14 @@ int worker_init(struct worker *worker, struct worker_policy *policy,
 	reactor_timer_init(&worker->drain, NULL);
 	idle_queue_init(&worker->connections, &worker->reactor,
 			policy->idle_timeout, on_idle);
+	idle_queue_init(&worker->watched, &worker->reactor,
+			policy->progress_time, policy->on_watch);
 	error = reactor_init(&worker->reactor);
 	if (error < 0)
 		return error;
 	reactor_set_busy_poll(&worker->reactor, policy->busy_poll);
-	worker->scratch = malloc(WORKER_SCRATCH_SIZE);
-	if (!worker->scratch)
-		return -ENOMEM;
-	return worker_init_wake(worker);
+	error = worker_init_memory(worker);
+	return error < 0 ? error : worker_init_wake(worker);
 }
 
 void worker_deinit(struct worker *worker)
@@ -113,6 +130,8 @@ void worker_deinit(struct worker *worker)
 	lot_deinit(&worker->lot);
 	free(worker->scratch);
 	worker->scratch = NULL;
+	held_pool_deinit(&worker->held);
+	pool_deinit(&worker->watches);
 	reactor_deinit(&worker->reactor);
 }
 

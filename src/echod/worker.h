@@ -10,10 +10,14 @@
 #define ECHOD_WORKER_H
 
 #include "common/list.h"
+#include "echod/held.h"
 #include "echod/idle.h"
 #include "echod/lot.h"
+#include "echod/pool.h"
+#include "echod/quota.h"
 #include "echod/reactor.h"
 #include "echod/stats.h"
+#include "echod/watch.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -39,6 +43,10 @@ struct worker_policy {
 	uint64_t busy_poll;	/* µs; 0: off */
 	size_t hold_limit;	/* bytes that one worker may hold back */
 	uint32_t max_connections;
+	struct quota *quota;	 /* of each source; NULL: nobody is counted */
+	uint64_t min_progress;	 /* bytes that who holds something up takes */
+	uint64_t progress_time;	 /* ... in so many µs; 0: off */
+	idle_handler *on_watch;	 /* ... of whom it is time to look at that */
 	uint64_t preserve_after; /* µs; see parking.h */
 	bool preserve;
 	bool log_connections;
@@ -80,9 +88,11 @@ struct worker {
 	struct stats *stats; /* borrowed; written by nobody else */
 	unsigned char
 		*scratch; /* WORKER_SCRATCH_SIZE, for one call at a time */
-	size_t held;	  /* bytes held back for slow readers */
 
 	struct idle_queue connections; /* all of them */
+	struct held_pool held;	       /* of slow readers */
+	struct pool watches;	       /* struct watch */
+	struct idle_queue watched;     /* slow readers */
 	struct idle_queue young;       /* not parked yet, by age */
 	struct list_node late;	       /* to be parked only at a hand-over */
 	struct list_node unparked;     /* to be parked, when there is room */
@@ -165,11 +175,5 @@ void worker_release_connection(struct worker *worker);
  * waiting already.
  */
 void worker_await_capacity(struct worker *worker, struct worker_waiter *waiter);
-
-/* May a connection that reads a whole scratch buffer hold it back? */
-static inline bool worker_may_hold(const struct worker *worker)
-{
-	return worker->held + WORKER_SCRATCH_SIZE <= worker->policy->hold_limit;
-}
 
 #endif

@@ -187,6 +187,38 @@ def idle_while_holding():
         assert echod.counters()["connections_reset"] == 1
 
 
+@case("--min-progress: who takes nothing of what is held is reset")
+def no_progress():
+    with Echod(*TCP, "--min-progress=1K/300ms") as echod:
+        other = client.connect(echod.address("tcp"))
+        sock = client.stalled(echod)
+        until(lambda: echod.counters()["connections_closed"] == 1, "the end")
+        assert client.ending(sock) == "RST"
+        echod.await_counters(connections_stalled=1, connections_reset=1)
+        client.assert_echo(other)
+
+
+@case("--min-progress: who takes a little now and then stays")
+def slow_progress():
+    with Echod(*TCP, "--min-progress=1K/3s") as echod:
+        sock = client.stalled(echod)
+        begin = time.monotonic()
+        while time.monotonic() < begin + 7:
+            assert sock.recv(4096)
+            time.sleep(0.02)
+        assert echod.counters()["connections_stalled"] == 0
+        until(lambda: echod.counters()["connections_stalled"] == 1, "the end")
+        assert client.ending(sock) == "RST"
+
+
+@case("--min-progress=0: nobody is reset for being slow")
+def no_minimum():
+    with Echod(*TCP, *QUICK, "--min-progress=0/1ms") as echod:
+        sock = client.stalled(echod)
+        until(lambda: client.unread(sock) > 0, "an echo")
+        assert echod.counters()["connections_closed"] == 0
+
+
 @case("--exit-idle-time: exit status 0 when idle, never while a peer is there")
 def exit_idle():
     options = (*TCP, "-l", "udp:127.0.0.1:0", "--exit-idle-time=5s")

@@ -6,7 +6,7 @@ import resource
 
 import client
 from daemon import Echod, sanitized
-from echodtest import case, main, note, Skip
+from echodtest import case, main, note, Skip, until
 
 FEW, MANY = 1000, 15000
 BYTES_PER_CONNECTION = 128
@@ -61,6 +61,26 @@ def held_memory():
         # One kept in each round would come to more.  What is given back stays
         # resident, too, as long as something small is above it on the heap.
         assert rounds[-1] - rounds[0] < (ROUNDS - 1) * KEPT
+
+
+@case("memory held for slow readers goes back when they have read")
+def given_back():
+    if sanitized():
+        raise Skip("the daemon is built with a sanitizer")
+    with Echod("-l", "tcp:127.0.0.1:0") as echod:
+        address = echod.address("tcp")
+        client.assert_echo(client.connect(address), bytes(1 << 20))
+        before = echod.resident()
+        echod.pause()
+        socks = [client.connect(address) for _ in range(100)]
+        sent = [client.fill_stopped(sock) for sock in socks]
+        echod.resume()
+        until(lambda: echod.resident() - before > 3 << 20, "bytes to hold")
+        note(f"{(echod.resident() - before) >> 10} KiB more while "
+             f"{len(socks)} do not read")
+        for sock, data in zip(socks, sent):
+            client.same(client.receive(sock, len(data)), data)
+        until(lambda: echod.resident() - before < 3 << 19, "its return")
 
 
 if __name__ == "__main__":

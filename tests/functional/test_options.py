@@ -13,7 +13,8 @@ from echodtest import case, main, scratch_directory, Skip
 
 VMADDR_CID_LOCAL = 1
 
-OPTIONS = ("listen", "workers", "cpu-affinity", "max-connections", "idle-timeout",
+OPTIONS = ("listen", "workers", "cpu-affinity", "max-connections",
+           "max-connections-per-source", "min-progress", "idle-timeout",
            "drain-timeout", "exit-idle-time", "preserve", "preserve-after",
            "busy-poll", "buffer-limit", "udp-offload", "allow-source-ports",
            "loop-ttl", "user", "log-level",
@@ -30,8 +31,11 @@ BAD_VALUES = ("--idle-timeout=fast", "--idle-timeout=-1", "--idle-timeout=",
               "--buffer-limit=1Q", "--workers=0", "--workers=some",
               "--workers=-1", "--max-connections=few", "--max-connections=-1",
               "--max-connections=99999999999999999999",
+              "--max-connections-per-source=0", "--min-progress=some",
+              "--min-progress=1K/0", "--min-progress=1K/soon",
               "--udp-offload=maybe", "--udp-offload=",
-              "--allow-source-ports=domain", "--allow-source-ports=1-", "--log-level=loud")
+              "--allow-source-ports=domain", "--allow-source-ports=1-",
+              "--log-level=loud")
 
 
 def _refused(status, culprit, *arguments, **keywords):

@@ -40,6 +40,8 @@ static void check_options(const struct options *options)
 	assert(options->affinity.kind != AFFINITY_LIST ||
 	       options->affinity.list[0] != '\0');
 	assert(options->max_connections <= INT32_MAX);
+	assert(options->max_connections_per_source <= INT32_MAX);
+	assert(options->progress_time >= USEC_PER_MSEC);
 	assert(options->idle_timeout >= USEC_PER_MSEC);
 	assert(options->exit_idle_time >= 5 * USEC_PER_SEC);
 	assert(options->log_level >= LOG_EMERG &&

@@ -20,6 +20,8 @@ echod/log
 echod/affinity
 echod/descriptors
 echod/options
+echod/pool
+echod/quota
 echod/stats
 echod/spin
 echod/reactor
@@ -37,9 +39,10 @@ echod/fence
 echod/foreigners
 echod/screen
 echod/lot
-echod/worker
 echod/stream
 echod/held
+echod/watch
+echod/worker
 echod/connection
 echod/datagram
 echod/room

@@ -36,7 +36,7 @@ void adopt_setup(void)
 	adopt_policy = (struct worker_policy){
 		.idle_timeout = USEC_INFINITY,
 		.drain_timeout = USEC_INFINITY,
-		.hold_limit = SIZE_MAX,
+		.hold_limit = (size_t)1 << 20,
 		.max_connections = 1000000,
 		.preserve_after = USEC_PER_SEC,
 	};

@@ -147,7 +147,7 @@ START_TEST(urgent_byte_is_echoed_in_its_place)
 	size_t total = 0;
 
 	if (_i == 1)
-		policy.hold_limit = 0; /* to peek */
+		hold_at_most(0); /* to peek */
 	open_connection(KIND_TCP);
 	send_text(fds[CLIENT], "before");
 	ck_assert_int_eq(send(fds[CLIENT], "!", 1, MSG_OOB), 1);
@@ -236,6 +236,8 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, connection_drain_case());
 	suite_add_tcase(suite, connection_parked_case());
 	suite_add_tcase(suite, connection_log_case());
+	suite_add_tcase(suite, connection_watch_case());
+	suite_add_tcase(suite, connection_quota_case());
 	suite_add_tcase(suite, connection_random_case());
 	return suite;
 }

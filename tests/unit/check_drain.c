@@ -34,7 +34,7 @@ static void teardown(void)
 	worker_post(&rig.worker, WORKER_ABORT);
 	RIG_AWAIT(&rig, rig.worker.reactor.stopping);
 	ck_assert_uint_eq(rig.policy.connections, 0);
-	ck_assert_uint_eq(rig.worker.held, 0);
+	ck_assert_uint_eq(rig.worker.held.bytes, 0);
 	ck_assert(list_is_empty(&rig.worker.reactor.timers));
 	ck_assert(list_is_empty(&rig.worker.waiting));
 	rig_deinit(&rig);
@@ -183,7 +183,7 @@ static int slow_client(size_t *sent)
 	int client = connected_client();
 
 	*sent = 0;
-	while (rig.worker.held == 0) {
+	while (rig.worker.held.bytes == 0) {
 		*sent += fill_send_buffer(client, *sent);
 		rig_turn(&rig);
 	}

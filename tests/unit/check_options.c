@@ -122,6 +122,16 @@ START_TEST(counts_are_read)
 }
 END_TEST
 
+START_TEST(connections_per_source_are_read)
+{
+	expect_run("--max-connections-per-source=15000");
+	ck_assert_uint_eq(options.max_connections_per_source, 15000);
+	expect_run("--max-connections-per-source=1|"
+		   "--max-connections-per-source|auto");
+	ck_assert_uint_eq(options.max_connections_per_source, 0);
+}
+END_TEST
+
 START_TEST(cpu_affinity_is_read)
 {
 	expect_run("--cpu-affinity=auto");
@@ -163,6 +173,15 @@ static const struct {
 	{ "--buffer-limit=0", MEMBER(buffer_limit), 0 },
 	{ "--buffer-limit=64K", MEMBER(buffer_limit), 65536 },
 	{ "--buffer-limit|1G", MEMBER(buffer_limit), 1 << 30 },
+	{ "-w1", MEMBER(min_progress), 1024 },
+	{ "-w1", MEMBER(progress_time), MINUTE },
+	{ "--min-progress=0", MEMBER(min_progress), 0 },
+	{ "--min-progress=64K", MEMBER(min_progress), 65536 },
+	{ "--min-progress=64K/5s|--min-progress=1M", MEMBER(progress_time),
+	  MINUTE },
+	{ "--min-progress|1K/1h 30min", MEMBER(min_progress), 1024 },
+	{ "--min-progress|1K/1h 30min", MEMBER(progress_time), 90 * MINUTE },
+	{ "--min-progress=1K/1ms", MEMBER(progress_time), 1000 },
 };
 
 START_TEST(quantities_are_read)
@@ -350,6 +369,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(value, NULL, teardown);
 	tcase_add_test(value, without_arguments_there_are_defaults);
 	tcase_add_loop_test(value, counts_are_read, 0, ARRAY_SIZE(counts));
+	tcase_add_test(value, connections_per_source_are_read);
 	tcase_add_test(value, cpu_affinity_is_read);
 	tcase_add_loop_test(value, quantities_are_read, 0,
 			    ARRAY_SIZE(quantities));

@@ -20,10 +20,13 @@
 #define CPUS	      " is neither 'no', 'auto' nor a list of CPUs (such as 0-3,8)"
 #define CONNECTIONS   " is neither a number above 0 nor 'auto'" SEE
 #define STRAY	      " (addresses are given as --listen=ADDRESS)"
-#define OFFLOAD	      " is neither 'yes' nor 'no'" SEE
-#define PORTS	      " is neither 'all' nor a list of ports (such as 53,1000-1023)"
-#define PRESERVE      " is neither 'auto', 'yes' nor 'no'" SEE
-#define LEVEL	      " is not a level (err, warning, notice, info or debug)"
+#define PROGRESS                                                               \
+	" is not a size, alone or with the duration in which so much has to "  \
+	"be taken (such as 1K or 64K/5min)"
+#define OFFLOAD	 " is neither 'yes' nor 'no'" SEE
+#define PORTS	 " is neither 'all' nor a list of ports (such as 53,1000-1023)"
+#define PRESERVE " is neither 'auto', 'yes' nor 'no'" SEE
+#define LEVEL	 " is not a level (err, warning, notice, info or debug)"
 
 static struct options options;
 static char error[OPTION_ERROR_MAX];
@@ -79,6 +82,19 @@ static const struct {
 	{ { "-c2147483648" }, "--max-connections='2147483648'" CONNECTIONS },
 	{ { "-c4294967297" }, "--max-connections='4294967297'" CONNECTIONS },
 	{ { "-cmany" }, "--max-connections='many'" CONNECTIONS },
+	{ { "--max-connections-per-source=0" },
+	  "--max-connections-per-source='0'" CONNECTIONS },
+	{ { "--max-connections-per-source=half" },
+	  "--max-connections-per-source='half'" CONNECTIONS },
+	{ { "--min-progress=" }, "--min-progress=''" PROGRESS },
+	{ { "--min-progress=/1s" }, "--min-progress='/1s'" PROGRESS },
+	{ { "--min-progress=1K/" }, "--min-progress='1K/'" PROGRESS },
+	{ { "--min-progress=1K/1s/1s" }, "--min-progress='1K/1s/1s'" PROGRESS },
+	{ { "--min-progress=0000000000000000000000000000001K/1s" },
+	  "--min-progress='0000000000000000000000000000001K/1s'" PROGRESS },
+	{ { "--min-progress=1K/999us" },
+	  "--min-progress='1K/999us' has a duration that is too short (at "
+	  "least 1ms)" },
 	{ { "-t0" }, "--idle-timeout='0'" TOO_SHORT },
 	{ { "-t999us" }, "--idle-timeout='999us'" TOO_SHORT },
 	{ { "-tfast" }, "--idle-timeout='fast'" DURATION },

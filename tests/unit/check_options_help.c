@@ -118,6 +118,7 @@ START_TEST(help_has_all_options)
 		"w workers N|auto",
 		" cpu-affinity LIST|auto|no",
 		"c max-connections N|auto",
+		" max-connections-per-source N|auto",
 		"t idle-timeout DURATION",
 		" drain-timeout DURATION",
 		" exit-idle-time DURATION",
@@ -125,6 +126,7 @@ START_TEST(help_has_all_options)
 		" preserve-after DURATION",
 		" busy-poll DURATION",
 		" buffer-limit SIZE",
+		" min-progress SIZE[/DURATION]",
 		" udp-offload yes|no",
 		" allow-source-ports LIST|all",
 		" loop-ttl ",
@@ -227,7 +229,7 @@ START_TEST(defaults_are_those_that_help_says)
 				 OPTION_RUN);
 		expect_equal(&options, &defaults);
 	}
-	ck_assert_int_eq(fallbacks, 12);
+	ck_assert_int_eq(fallbacks, 14);
 }
 END_TEST
 

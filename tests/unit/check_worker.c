@@ -108,7 +108,7 @@ START_TEST(new_worker_has_counted_and_held_nothing)
 	stats_collect(worker.stats, &sum);
 	ck_assert_ptr_eq(worker.stats, &stats);
 	ck_assert(!stats_differ(&sum, &nothing));
-	ck_assert_uint_eq(worker.held, 0);
+	ck_assert_uint_eq(worker.held.bytes, 0);
 	ck_assert(!worker.started);
 	ck_assert(!worker_has_answered(&worker, WORKER_ANSWER));
 	ck_assert_ptr_eq(worker_of(&worker.wake), &worker);

@@ -20,6 +20,8 @@ TCase *connection_end_case(void);    /* idle, aborted */
 TCase *connection_drain_case(void);  /* echo what was received, then a FIN */
 TCase *connection_parked_case(void); /* of which there is a duplicate */
 TCase *connection_log_case(void);    /* what the log says of it */
+TCase *connection_watch_case(void);  /* a peer that takes too little */
+TCase *connection_quota_case(void);  /* a source that has too many */
 TCase *connection_random_case(void); /* whatever happens, every byte once */
 
 enum kind {
@@ -30,6 +32,9 @@ enum kind {
 	KIND_COUNT
 };
 
+/* What a peer for which something is held takes in a minute, or it is reset. */
+#define MIN_PROGRESS 1000
+
 extern struct worker worker;
 extern struct worker_policy policy;
 extern unsigned handed_over; /* neither open nor closed */
@@ -38,6 +43,9 @@ extern int fds[2]; /* of the connection opened last; SERVER is echod's */
 /* Checked fixture.  At the end nothing is held, open or lost track of. */
 void connection_setup(void);
 void connection_teardown(void);
+
+/* From now on; nothing is held. */
+void hold_at_most(size_t bytes);
 
 /* False if there is no such kind here: the test returns. */
 bool open_pair(enum kind kind);

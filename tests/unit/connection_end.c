@@ -61,7 +61,7 @@ START_TEST(idle_one_that_holds_is_reset)
 	hold_some((enum kind)_i);
 	let_time_pass(policy.idle_timeout);
 	ck_assert_uint_eq(connections(), 0);
-	ck_assert_uint_eq(worker.held, 0);
+	ck_assert_uint_eq(worker.held.bytes, 0);
 	expect_reset();
 	ck_assert_uint_eq(counted(COUNTER_connections_reset), 1);
 	ck_assert_uint_eq(counted(COUNTER_connections_idled), 1);
@@ -70,7 +70,7 @@ END_TEST
 
 START_TEST(idle_one_that_left_bytes_is_reset)
 {
-	policy.hold_limit = 0;
+	hold_at_most(0);
 	hold_some(KIND_TCP);
 	let_time_pass(policy.idle_timeout);
 	ck_assert_uint_eq(connections(), 0);
@@ -128,7 +128,7 @@ START_TEST(aborted_one_that_holds_is_reset)
 	hold_some((enum kind)_i);
 	connection_abort(the_connection());
 	ck_assert_uint_eq(connections(), 0);
-	ck_assert_uint_eq(worker.held, 0);
+	ck_assert_uint_eq(worker.held.bytes, 0);
 	expect_reset();
 	ck_assert_uint_eq(counted(COUNTER_connections_reset), 1);
 }

@@ -71,7 +71,7 @@ END_TEST
 /* It was sent, and would be sent once more. */
 START_TEST(consuming_that_fails)
 {
-	policy.hold_limit = 0;
+	hold_at_most(0);
 	if (!open_connection((enum kind)_i))
 		return;
 	deliver("hello");

@@ -35,9 +35,12 @@ void connection_setup(void)
 	lowest_fd = lowest_free_fd();
 	policy.idle_timeout = 3600 * USEC_PER_SEC;
 	policy.drain_timeout = USEC_INFINITY;
-	policy.hold_limit = SIZE_MAX;
+	policy.hold_limit = SIZE_MAX; /* as many as connections */
 	policy.max_connections = 10;
 	policy.log_connections = false;
+	policy.min_progress = MIN_PROGRESS;
+	policy.progress_time = 60 * USEC_PER_SEC;
+	policy.on_watch = connection_on_watch;
 	ck_assert_int_eq(worker_init(&worker, &policy, &stats,
 				     connection_on_idle, on_request, on_answer,
 				     NULL),
@@ -50,7 +53,9 @@ void connection_teardown(void)
 {
 	while (!list_is_empty(&worker.connections.entries))
 		connection_abort(the_connection());
-	ck_assert_uint_eq(worker.held, 0);
+	ck_assert_uint_eq(worker.held.bytes, 0);
+	ck_assert_uint_eq(worker.watches.used, 0);
+	ck_assert(list_is_empty(&worker.watched.entries));
 	ck_assert_uint_eq(connections(), 0);
 	ck_assert_uint_eq(counted(COUNTER_connections_closed),
 			  counted(COUNTER_connections_accepted) +
@@ -61,6 +66,15 @@ void connection_teardown(void)
 	if (fds[CLIENT] >= 0)
 		ck_assert_int_eq(close(fds[CLIENT]), 0);
 	ck_assert_int_eq(lowest_free_fd(), lowest_fd);
+}
+
+void hold_at_most(size_t bytes)
+{
+	held_pool_deinit(&worker.held);
+	ck_assert_int_eq(held_pool_init(&worker.held, &worker.reactor,
+					WORKER_SCRATCH_SIZE, bytes,
+					policy.max_connections),
+			 0);
 }
 
 bool open_pair(enum kind kind)

@@ -145,7 +145,7 @@ END_TEST
 
 START_TEST(idle_one_that_left_bytes_is_reset)
 {
-	policy.hold_limit = 0;
+	hold_at_most(0);
 	open_duplicated(_i);
 	leave_some();
 	let_time_pass(policy.idle_timeout);
@@ -187,7 +187,7 @@ END_TEST
 
 START_TEST(aborted_one_with_unsent_bytes_is_reset)
 {
-	policy.hold_limit = 0;
+	hold_at_most(0);
 	open_duplicated(_i);
 	leave_some();
 	connection_abort(the_connection());
@@ -281,7 +281,7 @@ START_TEST(nothing_is_held)
 {
 	open_duplicated(PARKED);
 	leave_some();
-	ck_assert_uint_eq(worker.held, 0);
+	ck_assert_uint_eq(worker.held.bytes, 0);
 	ck_assert_uint_eq(fd_inq(fds[SERVER]), 3);
 	ck_assert_uint_eq(counted(COUNTER_buffer_limited), 0);
 	fault_renew_edges();

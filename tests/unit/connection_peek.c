@@ -13,7 +13,7 @@
 
 static bool open_limited(enum kind kind)
 {
-	policy.hold_limit = WORKER_SCRATCH_SIZE - 1;
+	hold_at_most(WORKER_SCRATCH_SIZE - 1);
 	return open_connection(kind);
 }
 
@@ -30,7 +30,7 @@ START_TEST(rest_of_a_short_send_is_left_with_the_kernel)
 	deliver("hello");
 	fault_shorten(FAULT_SEND, 2);
 	serve();
-	ck_assert_uint_eq(worker.held, 0);
+	ck_assert_uint_eq(worker.held.bytes, 0);
 	ck_assert_uint_eq(fd_inq(fds[SERVER]), 3);
 	expect_counted(2, 2, 0);
 	ck_assert_uint_eq(counted(COUNTER_buffer_limited), limited(_i));
@@ -64,7 +64,7 @@ START_TEST(peer_that_does_not_read_gets_it_all_later)
 {
 	size_t total;
 
-	policy.hold_limit = 0;
+	hold_at_most(0);
 	open_pair((enum kind)_i);
 	fd_set_option(fds[SERVER], SOL_SOCKET, SO_SNDBUF, 4096);
 	fd_set_option(fds[CLIENT], SOL_SOCKET, SO_SNDBUF, 65536);
@@ -74,7 +74,7 @@ START_TEST(peer_that_does_not_read_gets_it_all_later)
 	ck_assert_uint_lt(counted(COUNTER_bytes_sent), total);
 	ck_assert_uint_eq(counted(COUNTER_bytes_sent),
 			  counted(COUNTER_bytes_received));
-	ck_assert_uint_eq(worker.held, 0);
+	ck_assert_uint_eq(worker.held.bytes, 0);
 	expect_pattern(total);
 	expect_counted(total, total, 0);
 	ck_assert(_i == KIND_TCP ? counted(COUNTER_buffer_limited) > 0
@@ -87,18 +87,18 @@ START_TEST(limit_is_reached_by_others)
 {
 	int first;
 
-	policy.hold_limit = WORKER_SCRATCH_SIZE;
+	hold_at_most(WORKER_SCRATCH_SIZE);
 	open_connection(KIND_TCP);
 	deliver("hello");
 	fault_shorten(FAULT_SEND, 2);
 	serve();
-	ck_assert_uint_eq(worker.held, 3);
+	ck_assert_uint_eq(worker.held.bytes, 3);
 	first = fds[CLIENT];
 	open_connection(KIND_TCP);
 	deliver("world");
 	fault_shorten(FAULT_SEND, 1);
 	serve();
-	ck_assert_uint_eq(worker.held, 3);
+	ck_assert_uint_eq(worker.held.bytes, 3);
 	ck_assert_uint_eq(fd_inq(fds[SERVER]), 4);
 	ck_assert_uint_eq(counted(COUNTER_buffer_limited), 1);
 	fault_renew_edges();
@@ -107,7 +107,7 @@ START_TEST(limit_is_reached_by_others)
 	expect_text(first, "hello");
 	await_inq(fds[CLIENT], 5);
 	expect_text(fds[CLIENT], "world");
-	ck_assert_uint_eq(worker.held, 0);
+	ck_assert_uint_eq(worker.held.bytes, 0);
 	ck_assert_int_eq(close(first), 0);
 }
 END_TEST

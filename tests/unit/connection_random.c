@@ -147,7 +147,7 @@ START_TEST(every_byte_comes_back_once)
 
 	kind = (enum kind)(_i / SEEDS);
 	state = 2463534242U + (uint32_t)_i * 2654435761U;
-	policy.hold_limit = limits[_i % LIMITS];
+	hold_at_most(limits[_i % LIMITS]);
 	if (!open_pair(kind))
 		return;
 	fd_set_option(fds[SERVER], SOL_SOCKET, SO_SNDBUF, 8192);

@@ -20,6 +20,7 @@ UNIT_TESTS = \
 
 echod_unit_tests = \
 	tests/unit/check_affinity \
+	tests/unit/check_allocation \
 	tests/unit/check_connection \
 	tests/unit/check_connection_journal \
 	tests/unit/check_crew \
@@ -60,8 +61,10 @@ echod_unit_tests = \
 	tests/unit/check_parking_adopt \
 	tests/unit/check_parking_lots \
 	tests/unit/check_parking_moves \
+	tests/unit/check_pool \
 	tests/unit/check_position \
 	tests/unit/check_privilege \
+	tests/unit/check_quota \
 	tests/unit/check_reactor \
 	tests/unit/check_record \
 	tests/unit/check_record_fault \
@@ -80,6 +83,7 @@ echod_unit_tests = \
 	tests/unit/check_stats \
 	tests/unit/check_stream \
 	tests/unit/check_succession \
+	tests/unit/check_watch \
 	tests/unit/check_worker
 
 echoping_unit_tests = \
@@ -169,7 +173,9 @@ tests_unit_check_connection_SOURCES = \
 	tests/unit/connection_parked.c \
 	tests/unit/connection_peek.c \
 	tests/unit/connection_random.c \
-	tests/unit/connection_unix.c
+	tests/unit/connection_quota.c \
+	tests/unit/connection_unix.c \
+	tests/unit/connection_watch.c
 
 tests_unit_check_datagram_batch_SOURCES = \
 	tests/unit/check_datagram_batch.c tests/unit/datagram_batch.h \
@@ -245,6 +251,10 @@ tests_unit_check_address_parse_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 	-Wl,--wrap=getaddrinfo
 tests_unit_check_affinity_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=pthread_setaffinity_np -Wl,--wrap=sched_getaffinity
+tests_unit_check_allocation_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=aligned_alloc -Wl,--wrap=call_send -Wl,--wrap=calloc \
+	-Wl,--wrap=free -Wl,--wrap=malloc -Wl,--wrap=mmap \
+	-Wl,--wrap=realloc -Wl,--wrap=reallocarray
 tests_unit_check_connection_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_connection_journal_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sd_journal_sendv
@@ -344,6 +354,9 @@ tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 tests_unit_check_socket_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_stamp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmsg \
 	-Wl,--wrap=setsockopt
+tests_unit_check_pool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
+tests_unit_check_quota_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom \
+	-Wl,--wrap=mmap
 tests_unit_check_room_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_succession_LDFLAGS = $(AM_LDFLAGS) \

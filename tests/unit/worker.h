@@ -8,7 +8,7 @@
 #include "echod/worker.h"
 #include "unit/harness.h"
 
-TCase *worker_capacity_case(void); /* room for connections, and bytes */
+TCase *worker_capacity_case(void); /* room for connections */
 
 /* Checked fixture: a worker without a thread, for two connections. */
 extern struct worker worker;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Room for connections, and those who wait for it; room for held bytes.
+ * Room for connections, and those who wait for it.
  */
 #include "config.h"
 
@@ -80,6 +80,32 @@ START_TEST(released_connection_wakes_all_waiters_in_order)
 }
 END_TEST
 
+/* At the limit one more comes before another one goes. */
+START_TEST(overbooked_connection_takes_no_room)
+{
+	ck_assert(worker_reserve_connection(&worker));
+	ck_assert(worker_reserve_connection(&worker));
+	worker_overbook_connection(&worker);
+	ck_assert_uint_eq(connections(), 3);
+	worker_release_connection(&worker);
+	ck_assert(!worker_reserve_connection(&worker));
+	ck_assert_uint_eq(connections(), 2);
+	worker_release_connection(&worker);
+	worker_release_connection(&worker);
+}
+END_TEST
+
+/* Of another worker, who has made room. */
+START_TEST(waiters_go_on_when_another_worker_says_so)
+{
+	await_capacity(&a, 'a');
+	worker_poke(&worker, WORKER_GO_ON);
+	ck_assert_int_eq(reactor_poll(&worker.reactor), 0);
+	reactor_dispatch(&worker.reactor);
+	expect_calls("a");
+}
+END_TEST
+
 /* Two waiters that fail would wake each other for ever. */
 START_TEST(cancelled_connection_wakes_nobody)
 {
@@ -156,21 +182,6 @@ START_TEST(waiters_are_called_soon_in_any_case)
 }
 END_TEST
 
-START_TEST(bytes_may_be_held_up_to_the_limit)
-{
-	policy.hold_limit = 3 * WORKER_SCRATCH_SIZE;
-	worker.held = 0;
-	ck_assert(worker_may_hold(&worker));
-	worker.held = 2 * WORKER_SCRATCH_SIZE;
-	ck_assert(worker_may_hold(&worker));
-	worker.held++;
-	ck_assert(!worker_may_hold(&worker));
-	worker.held = 0;
-	policy.hold_limit = WORKER_SCRATCH_SIZE - 1;
-	ck_assert(!worker_may_hold(&worker));
-}
-END_TEST
-
 TCase *worker_capacity_case(void)
 {
 	TCase *tcase = tcase_create("capacity");
@@ -178,11 +189,12 @@ TCase *worker_capacity_case(void)
 	tcase_add_checked_fixture(tcase, worker_setup, worker_teardown);
 	tcase_add_test(tcase, connections_up_to_the_limit);
 	tcase_add_test(tcase, released_connection_wakes_all_waiters_in_order);
+	tcase_add_test(tcase, overbooked_connection_takes_no_room);
+	tcase_add_test(tcase, waiters_go_on_when_another_worker_says_so);
 	tcase_add_test(tcase, cancelled_connection_wakes_nobody);
 	tcase_add_test(tcase, waiter_that_waits_again_is_called_once);
 	tcase_add_test(tcase, waiter_may_be_waiting_already);
 	tcase_add_test(tcase, waiter_removes_another);
 	tcase_add_test(tcase, waiters_are_called_soon_in_any_case);
-	tcase_add_test(tcase, bytes_may_be_held_up_to_the_limit);
 	return tcase;
 }
