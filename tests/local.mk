@@ -22,6 +22,7 @@ echoping_fuzz_tests = \
 echod_functional_tests = \
 	tests/functional/test_activation.py \
 	tests/functional/test_addresses.py \
+	tests/functional/test_attack_log.py \
 	tests/functional/test_bench.py \
 	tests/functional/test_busy_poll.py \
 	tests/functional/test_crash.py \
@@ -39,6 +40,7 @@ echod_functional_tests = \
 	tests/functional/test_screen.py \
 	tests/functional/test_screen_loop.py \
 	tests/functional/test_signals.py \
+	tests/functional/test_sources.py \
 	tests/functional/test_store.py \
 	tests/functional/test_stream.py \
 	tests/functional/test_syscalls.py \

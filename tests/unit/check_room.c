@@ -34,6 +34,9 @@ static unsigned answers;
 /* Time passes only when the test says so, however busy the machine is. */
 static uint64_t elapsed;
 
+INJECTED(int, -1, accept4,
+	 (int fd, struct sockaddr *peer, socklen_t *length, int flags),
+	 (fd, peer, length, flags))
 WRAPPED(int, clock_gettime, (clockid_t clock, struct timespec *time));
 
 int __wrap_clock_gettime(clockid_t clock UNUSED, struct timespec *time)
@@ -198,6 +201,26 @@ START_TEST(nobody_goes_for_nobody)
 }
 END_TEST
 
+/* It is there, but there is no descriptor for it. */
+START_TEST(nobody_goes_for_one_that_is_not_served)
+{
+	int first = served_by(0), second = served_by(0), third;
+
+	grow_old(LONG);
+	accept4_fault = (struct fault){ .times = FOR_EVER, .error = EMFILE };
+	third = newcomer(0);
+	ck_assert_uint_gt(accept4_fault.calls, 0);
+	ck_assert_uint_eq(counted(COUNTER_accept_starved), 1);
+	ck_assert_uint_eq(counted(COUNTER_connections_evicted), 0);
+	ck_assert_uint_eq(atomic_load(&policy.connections), 2);
+	ck_assert_int_eq(events_now(second, POLLIN), 0);
+	accept4_fault.times = 0;
+	AWAIT((worker_poke(&workers[0], WORKER_GO_ON), turn_all(),
+	       events_now(third, POLLIN)) != 0);
+	ck_assert(stream_ends_clean(first));
+}
+END_TEST
+
 /* Of those that wait each takes the place of one. */
 START_TEST(one_goes_for_one_that_comes)
 {
@@ -347,6 +370,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, the_longest_idle_makes_room);
 	tcase_add_test(tcase, whoever_was_active_less_than_a_second_ago_stays);
 	tcase_add_test(tcase, nobody_goes_for_nobody);
+	tcase_add_test(tcase, nobody_goes_for_one_that_is_not_served);
 	tcase_add_test(tcase, one_goes_for_one_that_comes);
 	tcase_add_test(tcase, who_is_late_is_not_idle);
 	tcase_add_test(tcase, another_worker_makes_room);

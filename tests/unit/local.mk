@@ -357,7 +357,8 @@ tests_unit_check_stamp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmsg \
 tests_unit_check_pool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_quota_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom \
 	-Wl,--wrap=mmap
-tests_unit_check_room_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+tests_unit_check_room_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
+	-Wl,--wrap=clock_gettime
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_succession_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=service_take_sockets -Wl,--wrap=socketpair
