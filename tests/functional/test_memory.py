@@ -75,7 +75,7 @@ def given_back():
         socks = [client.connect(address) for _ in range(100)]
         sent = [client.fill_stopped(sock) for sock in socks]
         echod.resume()
-        until(lambda: echod.resident() - before > 3 << 20, "bytes to hold")
+        until(lambda: echod.resident() - before > 2 << 20, "bytes to hold")
         note(f"{(echod.resident() - before) >> 10} KiB more while "
              f"{len(socks)} do not read")
         for sock, data in zip(socks, sent):
