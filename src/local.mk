@@ -19,6 +19,7 @@ libcommon_a_SOURCES = \
 	src/common/histogram.c src/common/histogram.h \
 	src/common/list.h \
 	src/common/macros.h \
+	src/common/siphash.h \
 	src/common/option_table.c src/common/option_table.h \
 	src/common/ports.c src/common/ports.h \
 	src/common/text.c src/common/text.h \
@@ -44,6 +45,7 @@ libechod_a_SOURCES = \
 	src/echod/intake.c src/echod/intake.h \
 	src/echod/intake_bind.c src/echod/intake_state.h \
 	src/echod/intake_own.c \
+	src/echod/limiter.c src/echod/limiter.h \
 	src/echod/listener.c src/echod/listener.h \
 	src/echod/log.c src/echod/log.h \
 	src/echod/log_entry.h \

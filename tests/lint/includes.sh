@@ -9,6 +9,7 @@
 order='
 common/macros
 common/list
+common/siphash
 common/call
 common/address common/unix_name
 common/text
@@ -19,6 +20,7 @@ common/histogram
 echod/log
 echod/affinity
 echod/descriptors
+echod/limiter
 echod/options
 echod/pool
 echod/quota

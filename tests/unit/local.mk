@@ -12,6 +12,7 @@ UNIT_TESTS = \
 	tests/unit/check_histogram_samples \
 	tests/unit/check_kernel \
 	tests/unit/check_list \
+	tests/unit/check_siphash \
 	tests/unit/check_option_table \
 	tests/unit/check_ports \
 	tests/unit/check_text \
@@ -44,6 +45,9 @@ echod_unit_tests = \
 	tests/unit/check_intake_failure \
 	tests/unit/check_intake_own \
 	tests/unit/check_intake_passed \
+	tests/unit/check_limiter \
+	tests/unit/check_limiter_source \
+	tests/unit/check_limiter_table \
 	tests/unit/check_listener \
 	tests/unit/check_listener_pause \
 	tests/unit/check_listener_shared \
@@ -156,9 +160,10 @@ tests_unit_libharness_a_SOURCES = \
 	tests/unit/terminal.c tests/unit/terminal.h \
 	tests/unit/wire.c tests/unit/wire.h
 
-# It needs libsystemd.
+# They need the daemon, and it libsystemd.
 if ENABLE_ECHOD
 tests_unit_libharness_a_SOURCES += \
+	tests/unit/limiter_rig.c tests/unit/limiter_rig.h \
 	tests/unit/store_rig.c tests/unit/store_rig.h
 endif
 

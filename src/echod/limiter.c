@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "echod/limiter.h"
+
+#include <endian.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/* Of the layout, the clock and the hash. */
+#define LIMITER_VERSION 1
+
+/* Of a datagram at the rate. */
+#define UNITS 1024
+
+#define TAG_SHIFT   40
+#define MOMENT_MASK ((UINT64_C(1) << TAG_SHIFT) - 1)
+#define TURN_SHIFT  (TAG_SHIFT - 1)
+
+/* A message is of at most 64 KiB, and its datagrams of at least a byte. */
+#define TRAIN_MAX 65536
+
+/* Over the limit one message of so many is answered. */
+#define LEAK 4
+
+/*
+ * What is hashed besides the network: family, bits of the network, half turn.
+ * Or, to throw dice, besides a number.
+ */
+#define KIND_IPV4  1
+#define KIND_IPV6  2
+#define KIND_DICE  0
+#define KIND_SHIFT 8
+
+_Static_assert(sizeof(struct limiter_bucket) == CACHE_LINE,
+	       "an entry is found in one line of the cache");
+_Static_assert((LIMITER_BURST_MAX + LIMITER_RATE_MAX + TRAIN_MAX) *
+			       UINT64_C(1024) <
+		       UINT64_C(1) << TURN_SHIFT,
+	       "what is owed is less than half a turn of the clock");
+
+static const struct {
+	unsigned units;	     /* that a datagram adds */
+	unsigned ipv4, ipv6; /* bits of the network, whole bytes */
+} levels[LIMITER_LEVELS] = {
+	{ UNITS, 32, 64 },
+	{ UNITS / 32, 24, 48 },
+	{ UNITS / 1024, 16, 32 },
+};
+
+/* An address: its first 64 bits in host byte order, or its 32 and zeros. */
+struct source {
+	uint64_t bits;
+	uint64_t family; /* its kind */
+};
+
+void limiter_init(struct limiter *limiter, struct limiter_table *table,
+		  const struct limiter_rate *rate,
+		  const struct siphash_key *key)
+{
+	uint64_t burst = (uint64_t)rate->burst * UNITS;
+
+	*limiter = (struct limiter){
+		.table = table,
+		.rate = rate->rate,
+		/* A second, by which the clocks of threads may differ. */
+		.debt_max = burst + (rate->rate + TRAIN_MAX) * UINT64_C(1024),
+	};
+	/* There must be room for one datagram more. */
+	for (size_t i = 0; i < LIMITER_LEVELS; i++)
+		limiter->tolerated[i] = burst - levels[i].units;
+	table->head = (struct limiter_head){
+		.version = LIMITER_VERSION,
+		.rate = *rate,
+		.key = *key,
+	};
+}
+
+/* Cut in two, as the product would not fit. */
+static uint64_t units_of(const struct limiter *limiter, uint64_t usec)
+{
+	uint64_t per_second = limiter->rate * UNITS;
+
+	return usec / USEC_PER_SEC * per_second +
+	       usec % USEC_PER_SEC * per_second / USEC_PER_SEC;
+}
+
+/* What is owed to the end of this word's moment. */
+static uint64_t debt_of(const struct limiter *limiter, uint64_t word,
+			uint64_t now)
+{
+	uint64_t ahead = (word - now) & MOMENT_MASK;
+
+	return ahead <= limiter->debt_max ? ahead : 0;
+}
+
+bool limiter_continue(struct limiter *limiter, const struct limiter_head *left)
+{
+	struct limiter_head *head = &limiter->table->head;
+
+	if (left->version != head->version ||
+	    left->rate.rate != head->rate.rate ||
+	    left->rate.burst != head->rate.burst)
+		return false;
+	head->key = left->key;
+	return true;
+}
+
+/* With all entries: those that are not used stay behind the others. */
+static void bucket_take(struct limiter_bucket *bucket, const uint64_t *words)
+{
+	for (size_t i = 0; i < LIMITER_BUCKET_SIZE; i++)
+		atomic_store_explicit(&bucket->entries[i], words[i],
+				      memory_order_relaxed);
+}
+
+void limiter_take(struct limiter *limiter, size_t first, const uint64_t *words,
+		  size_t count, uint64_t usec)
+{
+	uint64_t now = units_of(limiter, usec);
+
+	for (size_t i = 0; i < count; i++, words += LIMITER_BUCKET_SIZE) {
+		uint64_t debt = 0;
+
+		for (size_t j = 0; j < LIMITER_BUCKET_SIZE; j++)
+			debt |= debt_of(limiter, words[j], now);
+		/* Of those without debts no memory is used. */
+		if (debt > 0)
+			bucket_take(&limiter->table->buckets[first + i], words);
+	}
+}
+
+void limiter_judge_init(struct limiter_judge *judge, struct limiter *limiter)
+{
+	*judge = (struct limiter_judge){ .limiter = limiter };
+}
+
+static bool source_set4(struct source *source, const void *address)
+{
+	uint32_t bits;
+
+	memcpy(&bits, address, sizeof(bits));
+	source->bits = (uint64_t)ntohl(bits) << 32;
+	source->family = KIND_IPV4;
+	return source->bits >> 56 != IN_LOOPBACKNET;
+}
+
+static bool source_set6(struct source *source, const struct in6_addr *address)
+{
+	if (IN6_IS_ADDR_V4MAPPED(address))
+		return source_set4(source, &address->s6_addr32[3]);
+	memcpy(&source->bits, address, sizeof(source->bits));
+	source->bits = be64toh(source->bits);
+	source->family = KIND_IPV6;
+	return !IN6_IS_ADDR_LOOPBACK(address);
+}
+
+/* False if it is not to be limited. */
+static bool source_set(struct source *source, const struct sockaddr *peer)
+{
+	const void *any = peer;
+	const struct sockaddr_in *in = any;
+	const struct sockaddr_in6 *in6 = any;
+	sa_family_t family;
+
+	/* Copied, as whoever calls may know it as another type. */
+	memcpy(&family, &peer->sa_family, sizeof(family));
+	if (family == AF_INET)
+		return source_set4(source, &in->sin_addr);
+	return family == AF_INET6 && source_set6(source, &in6->sin6_addr);
+}
+
+/* An entry of its own has a tag: what was never used is nobody's. */
+static void place_find(struct limiter_place *place,
+		       const struct limiter *limiter)
+{
+	struct limiter_table *table = limiter->table;
+	uint64_t hash = siphash(&table->head.key, place->network, place->kind);
+
+	place->bucket = &table->buckets[hash % LIMITER_BUCKETS];
+	place->entry = place->bucket->entries;
+	/* All three are on their way while the next is hashed. */
+	__builtin_prefetch(place->bucket, 1);
+	place->tag = (hash | UINT64_C(1) << TAG_SHIFT) & ~MOMENT_MASK;
+}
+
+/* Of the networks that it was in, the last source is perhaps in some, too. */
+static void judge_move(struct limiter_judge *judge, const struct source *source)
+{
+	for (size_t i = 0; i < LIMITER_LEVELS; i++) {
+		struct limiter_place *place = &judge->places[i];
+		unsigned bits = source->family == KIND_IPV4 ? levels[i].ipv4
+							    : levels[i].ipv6;
+		uint64_t network = source->bits & UINT64_MAX << (64 - bits);
+		uint64_t kind = judge->turn | source->family | bits;
+
+		if (place->network == network && place->kind == kind)
+			continue;
+		place->network = network;
+		place->kind = kind;
+		place_find(place, judge->limiter);
+	}
+	judge->bits = source->bits;
+	judge->kind = judge->turn | source->family;
+}
+
+static uint64_t entry_load(const atomic_uint_least64_t *entry)
+{
+	return atomic_load_explicit(entry, memory_order_relaxed);
+}
+
+/*
+ * It is not where it was last: find its entry, or else one that is free, or
+ * that of who owes least.  Returns what is owed.
+ */
+static uint64_t place_search(struct limiter_place *place,
+			     const struct limiter *limiter, uint64_t now)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (size_t i = 0; i < LIMITER_BUCKET_SIZE; i++) {
+		atomic_uint_least64_t *entry = &place->bucket->entries[i];
+		uint64_t word = entry_load(entry);
+		/* They are filled from the first on: the rest is free, too. */
+		bool last = word == 0;
+		uint64_t debt = last ? 0 : debt_of(limiter, word, now);
+
+		if ((word & ~MOMENT_MASK) == place->tag) {
+			place->entry = entry;
+			return debt;
+		}
+		if (debt < least) {
+			least = debt;
+			place->entry = entry;
+		}
+		if (last)
+			break;
+	}
+	return 0;
+}
+
+/* What the source owes here. */
+static uint64_t place_debt(struct limiter_place *place,
+			   const struct limiter *limiter, uint64_t now)
+{
+	uint64_t word = entry_load(place->entry);
+
+	if ((word & ~MOMENT_MASK) == place->tag)
+		return debt_of(limiter, word, now);
+	return place_search(place, limiter, now);
+}
+
+static bool judge_leaks(struct limiter_judge *judge)
+{
+	const struct siphash_key *key = &judge->limiter->table->head.key;
+
+	return siphash(key, judge->refusals++, KIND_DICE) % LEAK == 0;
+}
+
+static void judge_set_clock(struct limiter_judge *judge, uint64_t usec)
+{
+	judge->usec = usec;
+	judge->now = units_of(judge->limiter, usec);
+	judge->turn = judge->now >> TURN_SHIFT << KIND_SHIFT;
+}
+
+bool limiter_refuses(struct limiter_judge *judge, const struct sockaddr *peer,
+		     unsigned datagrams, uint64_t usec)
+{
+	struct limiter_place *places = judge->places;
+	struct source source;
+
+	if (!judge->limiter || !source_set(&source, peer))
+		return false;
+	if (judge->usec != usec)
+		judge_set_clock(judge, usec);
+	if (judge->bits != source.bits ||
+	    judge->kind != (judge->turn | source.family))
+		judge_move(judge, &source);
+	for (size_t i = 0; i < LIMITER_LEVELS; i++) {
+		uint64_t debt =
+			place_debt(&places[i], judge->limiter, judge->now);
+
+		if (debt > judge->limiter->tolerated[i])
+			return !judge_leaks(judge);
+		places[i].paid = judge->now + debt +
+				 (uint64_t)datagrams * levels[i].units;
+	}
+	for (size_t i = 0; i < LIMITER_LEVELS; i++)
+		atomic_store_explicit(places[i].entry,
+				      places[i].tag |
+					      (places[i].paid & MOMENT_MASK),
+				      memory_order_relaxed);
+	return false;
+}
