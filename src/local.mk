@@ -65,6 +65,7 @@ libechod_a_SOURCES = \
 	src/echod/quota.c src/echod/quota.h \
 	src/echod/reactor.c src/echod/reactor.h \
 	src/echod/record.c src/echod/record.h \
+	src/echod/record_limiter.c src/echod/record_state.h \
 	src/echod/report.c src/echod/report.h \
 	src/echod/screen.c src/echod/screen.h \
 	src/echod/room.c src/echod/room.h \

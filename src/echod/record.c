@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "echod/record.h"
+#include "echod/record_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define RECORD_MAGIC   "echodrec"
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 
 /* More than anyone has: a foreign record does not keep us for long. */
 #define THREADS_MAX 65536
@@ -34,7 +35,7 @@ static const int fault_signals[] = { SIGSEGV, SIGBUS,  SIGILL,
 static struct record_head *_Atomic caught;
 static struct sigaction heirs[ARRAY_SIZE(fault_signals)];
 
-static uint64_t monotonic_usec(void)
+uint64_t record_clock(void)
 {
 	struct timespec now = { 0 };
 
@@ -43,7 +44,7 @@ static uint64_t monotonic_usec(void)
 	       (uint64_t)now.tv_nsec / 1000;
 }
 
-static uint64_t record_size(size_t threads)
+uint64_t record_counters_end(size_t threads)
 {
 	return sizeof(struct record_head) + threads * sizeof(struct stats);
 }
@@ -90,9 +91,26 @@ static void *memory_map(int fd, uint64_t size)
 	return mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 }
 
-int record_create(struct record *record, size_t threads)
+/* Without chance there is no limit: who knew the key could choose his place. */
+static int record_limit(struct record *record, const struct limiter_rate *rate)
 {
-	uint64_t size = record_size(threads);
+	void *table = record->stats + record->head->threads;
+	struct siphash_key key;
+
+	if (record->head->table == 0)
+		return 0;
+	if (getrandom(&key, sizeof(key), 0) < 0)
+		return -errno;
+	limiter_init(&record->limiter, table, rate, &key);
+	return 0;
+}
+
+int record_create(struct record *record, size_t threads,
+		  const struct limiter_rate *rate)
+{
+	uint64_t table =
+		rate && rate->rate > 0 ? sizeof(struct limiter_table) : 0;
+	uint64_t size = record_counters_end(threads) + table;
 	int fd = memory_open(size);
 	void *memory = memory_map(fd, size);
 
@@ -114,8 +132,9 @@ int record_create(struct record *record, size_t threads)
 		.names = counter_names(),
 		.size = size,
 		.generation = 1,
+		.table = table,
 	};
-	return 0;
+	return record_limit(record, rate);
 }
 
 struct stats *record_stats(struct record *record, size_t thread)
@@ -124,9 +143,19 @@ struct stats *record_stats(struct record *record, size_t thread)
 }
 
 /* Read, not mapped: whatever the descriptor is, nothing can fault. */
-static bool read_at(int fd, void *data, size_t size, uint64_t offset)
+bool record_read(int fd, void *data, size_t size, uint64_t offset)
 {
 	return pread(fd, data, size, (off_t)offset) == (ssize_t)size;
+}
+
+/* Is it as large as what it says that it holds? */
+static bool size_is_right(const struct record_head *head, off_t size)
+{
+	return head->threads > 0 && head->threads <= THREADS_MAX &&
+	       (head->table == 0 ||
+		head->table == sizeof(struct limiter_table)) &&
+	       head->size == record_counters_end(head->threads) + head->table &&
+	       (uint64_t)size == head->size;
 }
 
 /* Is it a record of this echod, and whole? */
@@ -136,14 +165,13 @@ static bool head_read(int fd, struct record_head *head)
 	struct stat status;
 
 	return seals >= 0 && (seals & SEALS) == SEALS &&
-	       fstat(fd, &status) == 0 && read_at(fd, head, sizeof(*head), 0) &&
+	       fstat(fd, &status) == 0 &&
+	       record_read(fd, head, sizeof(*head), 0) &&
 	       memcmp(head->magic, RECORD_MAGIC, sizeof(head->magic)) == 0 &&
 	       head->version == RECORD_VERSION &&
 	       head->counters == COUNTER_COUNT &&
-	       head->names == counter_names() && head->threads > 0 &&
-	       head->threads <= THREADS_MAX &&
-	       head->size == record_size(head->threads) &&
-	       (uint64_t)status.st_size == head->size;
+	       head->names == counter_names() &&
+	       size_is_right(head, status.st_size);
 }
 
 static bool counters_read(int fd, size_t threads, struct stats_snapshot *sum)
@@ -151,7 +179,8 @@ static bool counters_read(int fd, size_t threads, struct stats_snapshot *sum)
 	struct stats stats;
 
 	for (size_t i = 0; i < threads; i++) {
-		if (!read_at(fd, &stats, sizeof(stats), record_size(i)))
+		if (!record_read(fd, &stats, sizeof(stats),
+				 record_counters_end(i)))
 			return false;
 		stats_collect(&stats, sum);
 	}
@@ -186,6 +215,7 @@ bool record_continue(struct record *record, int fd)
 			  sum.values[i] - record->continued.values[i]);
 	record->continued = sum;
 	record_take_faults(record, &left);
+	record_take_debts(record, fd, &left);
 	return true;
 }
 
@@ -203,7 +233,7 @@ static void record_on_fault(int number)
 	struct record_head *head = atomic_load(&caught);
 
 	if (head)
-		atomic_store(&head->faulted_at, monotonic_usec());
+		atomic_store(&head->faulted_at, record_clock());
 	for (size_t i = 0; i < ARRAY_SIZE(fault_signals); i++) {
 		if (fault_signals[i] == number)
 			(void)sigaction(number, &heirs[i], NULL);
@@ -248,7 +278,7 @@ bool record_is_poisoned(const struct record *record)
 		if (faults[i] == 0 || faults[i] > faults[i - 1])
 			return false;
 	}
-	return faults[0] <= monotonic_usec() &&
+	return faults[0] <= record_clock() &&
 	       faults[0] - faults[RECORD_FAULTS - 1] <= FAULT_WINDOW_USEC;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one instance leaves to the next besides sockets: its counters, and when
- * it faulted.
+ * What one instance leaves to the next besides sockets: its counters, what each
+ * source of datagrams owes (limiter.h), and when it faulted.
  *
- * Both live in a memfd (memfd_create(2)) that all threads write to directly.
- * The service manager keeps a duplicate, so that not even SIGKILL loses what
- * was counted a moment before.  The memory is sealed: nobody who got hold of it
- * can make it shorter or longer.
+ * All of it lives in a memfd (memfd_create(2)) that all threads write to
+ * directly. The service manager keeps a duplicate, so that not even SIGKILL
+ * loses what was counted a moment before.  The memory is sealed: nobody who got
+ * hold of it can make it shorter or longer.
  *
  * A fault is a signal that a bug raises, or whoever found the process hanging.
  * Three instances in a row that ended so, within seconds, may well have been
@@ -17,6 +17,7 @@
 #define ECHOD_RECORD_H
 
 #include "common/macros.h"
+#include "echod/limiter.h"
 #include "echod/stats.h"
 
 #include <stdatomic.h>
@@ -31,8 +32,8 @@
 
 /*
  * How the memfd begins, in the machine's byte order; a `struct stats` of each
- * thread follows.  A record with another version or other counters is of
- * another echod, and not read.
+ * thread follows, then the limiter's table.  A record with another version or
+ * other counters is of another echod, and not read.
  */
 struct record_head {
 	_Alignas(CACHE_LINE) char magic[8];
@@ -45,6 +46,7 @@ struct record_head {
 	/* CLOCK_MONOTONIC in µs; 0: not so. */
 	atomic_uint_least64_t faulted_at;
 	uint64_t faults[RECORD_FAULTS]; /* of those before, newest first */
+	uint64_t table; /* bytes of the limiter's table; 0: it has none */
 };
 
 struct record {
@@ -53,24 +55,34 @@ struct record {
 	struct record_head *head;	 /* NULL: there is none */
 	struct stats *stats;		 /* one for each thread */
 	struct stats_snapshot continued; /* what others have counted */
+	struct limiter limiter;		 /* table NULL: there is none */
 };
 
 /*
- * Where the kernel gives no memfd, the record ends with the process.  0, or
- * -errno (mmap(2)).
+ * With a limiter of this rate; a rate of 0, or NULL: without a limit.  Where
+ * the kernel gives no memfd, the record ends with the process.  0, or -errno
+ * (mmap(2), getrandom(2)); record_close() is right after either.
  */
-int record_create(struct record *record, size_t threads) MUST_CHECK;
+int record_create(struct record *record, size_t threads,
+		  const struct limiter_rate *rate) MUST_CHECK;
 
 /*
  * Go on from what an earlier instance left in this descriptor, which is
- * borrowed, and may be anything: what it had counted becomes thread 0's.  Of
- * several records, in any order, the newest counts, which has the others in it.
- * False if it is none, or of another echod; then nothing happens.
+ * borrowed, and may be anything: what it had counted becomes thread 0's, and
+ * debts remain debts, if the limit is the same.  Of several records, in any
+ * order, the newest counts, which has the others in it.  False if it is none,
+ * or of another echod; then nothing happens.
  */
 bool record_continue(struct record *record, int fd);
 
 /* The counters of a thread; those of the next one follow. */
 struct stats *record_stats(struct record *record, size_t thread);
+
+/* NULL if there is no limit. */
+static inline struct limiter *record_limiter(struct record *record)
+{
+	return record->limiter.table ? &record->limiter : NULL;
+}
 
 /*
  * From now on a fault is noted, of any thread, and ends the process as it would

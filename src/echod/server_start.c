@@ -39,7 +39,7 @@ static int server_open_sockets(struct server *server, size_t workers)
 
 static int server_open_record(struct server *server, size_t threads)
 {
-	int error = record_create(&server->record, threads);
+	int error = record_create(&server->record, threads, NULL);
 
 	succession_continue(&server->record, &server->intake);
 	if (error == 0)

@@ -45,7 +45,7 @@ static struct record record, next;
 
 static void setup(void)
 {
-	ck_assert_int_eq(record_create(&record, 3), 0);
+	ck_assert_int_eq(record_create(&record, 3, NULL), 0);
 }
 
 static void teardown(void)
@@ -79,7 +79,7 @@ static void expect_nothing_counted(struct record *of, size_t threads)
 
 START_TEST(new_record_has_counted_nothing)
 {
-	ck_assert_int_eq(record_create(&record, (size_t)_i), 0);
+	ck_assert_int_eq(record_create(&record, (size_t)_i, NULL), 0);
 	expect_nothing_counted(&record, (size_t)_i);
 	ck_assert(!record_is_poisoned(&record));
 	ck_assert_uint_eq(record.head->threads, (unsigned)_i);
@@ -120,7 +120,7 @@ START_TEST(memory_is_reserved)
 {
 	struct stat status;
 
-	ck_assert_int_eq(record_create(&next, 100), 0);
+	ck_assert_int_eq(record_create(&next, 100, NULL), 0);
 	ck_assert_int_eq(fstat(next.fd, &status), 0);
 	ck_assert_uint_ge((uint64_t)status.st_blocks * 512, next.head->size);
 }
@@ -146,7 +146,7 @@ END_TEST
 START_TEST(an_older_kernel_is_asked_for_less)
 {
 	memfd_create_fault = (struct fault){ .times = 1, .error = EINVAL };
-	ck_assert_int_eq(record_create(&record, 2), 0);
+	ck_assert_int_eq(record_create(&record, 2, NULL), 0);
 	ck_assert_int_ge(record.fd, 0);
 	ck_assert_uint_eq(memfd_flags[0], MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	ck_assert_uint_ne(memfd_flags[1], memfd_flags[0]);
@@ -170,14 +170,14 @@ START_TEST(without_a_memfd_it_counts_all_the_same)
 
 	*refusals[_i].fault = (struct fault){ .times = refusals[_i].times,
 					      .error = refusals[_i].error };
-	ck_assert_int_eq(record_create(&record, 2), 0);
+	ck_assert_int_eq(record_create(&record, 2, NULL), 0);
 	ck_assert_int_eq(record.fd, -1);
 	ck_assert_int_eq(lowest_free_fd(), fd);
 	expect_nothing_counted(&record, 2);
 	count(&record, 1, 5);
 	ck_assert_uint_eq(counted(&record, 1), 5);
 	/* It can go on from one that could be had. */
-	ck_assert_int_eq(record_create(&next, 1), 0);
+	ck_assert_int_eq(record_create(&next, 1, NULL), 0);
 	count(&next, 0, 7);
 	ck_assert(record_continue(&record, next.fd));
 	ck_assert_uint_eq(counted(&record, 0), 7);
@@ -191,7 +191,7 @@ START_TEST(without_memory_there_is_none)
 	int fd = lowest_free_fd();
 
 	mmap_fault = (struct fault){ .times = 2, .error = ENOMEM };
-	ck_assert_int_eq(record_create(&record, 2), -ENOMEM);
+	ck_assert_int_eq(record_create(&record, 2, NULL), -ENOMEM);
 	ck_assert_int_eq(lowest_free_fd(), fd);
 	record_close(&record);
 }
@@ -208,7 +208,7 @@ START_TEST(the_next_goes_on)
 	count(&record, 1, 10);
 	count(&record, 2, 100);
 	STATS_COUNT(record_stats(&record, 1), accept_failed, 3);
-	ck_assert_int_eq(record_create(&next, threads), 0);
+	ck_assert_int_eq(record_create(&next, threads, NULL), 0);
 	ck_assert(record_continue(&next, fd));
 	ck_assert_uint_eq(counted(&next, 0), 111);
 	for (size_t i = 1; i < threads; i++)
@@ -231,7 +231,7 @@ START_TEST(all_counters_go_on)
 	for (enum counter i = 0; i < COUNTER_COUNT; i++)
 		stats_add(record_stats(&record, 2), i, UINT64_MAX - i);
 	stats_collect(record_stats(&record, 2), &before);
-	ck_assert_int_eq(record_create(&next, 1), 0);
+	ck_assert_int_eq(record_create(&next, 1, NULL), 0);
 	ck_assert(record_continue(&next, record.fd));
 	stats_collect(record_stats(&next, 0), &after);
 	ck_assert(!stats_differ(&before, &after));
@@ -249,7 +249,7 @@ START_TEST(generations_add_up)
 		kept = dup(record.fd);
 		ck_assert_int_ge(kept, 0);
 		record_close(&record);
-		ck_assert_int_eq(record_create(&record, 3), 0);
+		ck_assert_int_eq(record_create(&record, 3, NULL), 0);
 		ck_assert(record_continue(&record, kept));
 		ck_assert_int_eq(close(kept), 0);
 		ck_assert_uint_eq(counted(&record, 0), 10 * (i + 1));
@@ -268,10 +268,10 @@ START_TEST(of_several_the_newest_counts)
 	int fds[2][3];
 
 	count(&record, 0, 5);
-	ck_assert_int_eq(record_create(&next, 2), 0);
+	ck_assert_int_eq(record_create(&next, 2, NULL), 0);
 	ck_assert(record_continue(&next, record.fd));
 	count(&next, 1, 20);
-	ck_assert_int_eq(record_create(&newest, 2), 0);
+	ck_assert_int_eq(record_create(&newest, 2, NULL), 0);
 	memcpy(fds[0], (int[]){ record.fd, next.fd, next.fd }, sizeof(fds[0]));
 	memcpy(fds[1], (int[]){ next.fd, next.fd, record.fd }, sizeof(fds[1]));
 	for (size_t i = 0; i < ARRAY_SIZE(fds[0]); i++)
@@ -297,7 +297,7 @@ START_TEST(sigkill_loses_nothing)
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	ck_assert_int_eq(record_create(&next, 1), 0);
+	ck_assert_int_eq(record_create(&next, 1, NULL), 0);
 	ck_assert(record_continue(&next, record.fd));
 	ck_assert_uint_eq(counted(&next, 0), 11);
 }

@@ -21,7 +21,7 @@ static struct record record;
 
 static void setup(void)
 {
-	ck_assert_int_eq(record_create(&record, 2), 0);
+	ck_assert_int_eq(record_create(&record, 2, NULL), 0);
 }
 
 static void teardown(void)
@@ -178,7 +178,7 @@ START_TEST(closing_another_record_changes_nothing)
 	struct sigaction before, after;
 	struct record other;
 
-	ck_assert_int_eq(record_create(&other, 1), 0);
+	ck_assert_int_eq(record_create(&other, 1, NULL), 0);
 	ck_assert_int_eq(record_catch_faults(&record), 0);
 	ck_assert_int_eq(sigaction(SIGFPE, NULL, &before), 0);
 	record_close(&other);
@@ -192,7 +192,7 @@ static void succeed(void)
 {
 	struct record next;
 
-	ck_assert_int_eq(record_create(&next, 2), 0);
+	ck_assert_int_eq(record_create(&next, 2, NULL), 0);
 	ck_assert(record_continue(&next, record.fd));
 	record_close(&record);
 	record = next;

@@ -28,8 +28,8 @@ static struct record record, left;
 
 static void setup(void)
 {
-	ck_assert_int_eq(record_create(&record, 2), 0);
-	ck_assert_int_eq(record_create(&left, 3), 0);
+	ck_assert_int_eq(record_create(&record, 2, NULL), 0);
+	ck_assert_int_eq(record_create(&left, 3, NULL), 0);
 	for (size_t i = 0; i < 3; i++)
 		STATS_COUNT(record_stats(&left, i), bytes_sent, 1);
 	left.head->faulted_at = 5;
@@ -188,7 +188,8 @@ static const struct {
 } lies[] = {
 	{ FIELD(magic), 0 },
 	{ FIELD(version), 0 },
-	{ FIELD(version), 2 },
+	{ FIELD(version), 1 },
+	{ FIELD(version), 3 },
 	{ FIELD(version), UINT32_MAX },
 	{ FIELD(threads), 0 },
 	{ FIELD(threads), 2 },
@@ -201,6 +202,9 @@ static const struct {
 	{ FIELD(size), 0 },
 	{ FIELD(size), sizeof(struct record_head) },
 	{ FIELD(size), UINT64_MAX },
+	{ FIELD(table), 1 },
+	{ FIELD(table), sizeof(struct limiter_table) },
+	{ FIELD(table), UINT64_MAX },
 };
 
 START_TEST(other_heads_are_ignored)

@@ -73,6 +73,7 @@ echod_unit_tests = \
 	tests/unit/check_record \
 	tests/unit/check_record_fault \
 	tests/unit/check_record_foreign \
+	tests/unit/check_record_limiter \
 	tests/unit/check_report \
 	tests/unit/check_screen \
 	tests/unit/check_room \
@@ -335,6 +336,8 @@ tests_unit_check_privilege_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getpwnam \
 tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_record_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fallocate \
 	-Wl,--wrap=memfd_create -Wl,--wrap=mmap
+tests_unit_check_record_limiter_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=getrandom
 tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
 	-Wl,--wrap=service_notify_status
 tests_unit_check_report_text_load_LDFLAGS = $(AM_LDFLAGS) \

@@ -43,7 +43,7 @@ static void on_answer(void *context)
 void begin_instance(size_t workers)
 {
 	ck_assert_int_eq(intake_open(&intake, &options, (int)workers), 0);
-	ck_assert_int_eq(record_create(&record, workers + 1), 0);
+	ck_assert_int_eq(record_create(&record, workers + 1, NULL), 0);
 	succession_continue(&record, &intake);
 	crew_set_policy(&crew, &options, &intake, workers);
 	ck_assert_int_eq(crew_init(&crew, &intake, record_stats(&record, 1),
