@@ -76,6 +76,7 @@ _echod()
 			--udp-offload=
 			--allow-source-ports=
 			--loop-ttl
+			--udp-rate=
 			--user=
 			--log-level=
 			--log-connections

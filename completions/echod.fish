@@ -18,6 +18,7 @@ complete -c echod -l min-progress -x -d 'Reset a slow reader that takes less tha
 complete -c echod -l udp-offload -x -a 'yes no' -d 'Take and send datagrams in trains'
 complete -c echod -l allow-source-ports -x -a all -d 'Answer datagrams from these ports of services, too'
 complete -c echod -l loop-ttl -d 'Answer datagrams with their TTL less one'
+complete -c echod -l udp-rate -x -d 'Answer a source of UDP so many datagrams a second'
 complete -c echod -l user -x -a '(__fish_complete_users)' -d 'Become this user when the sockets are bound'
 complete -c echod -l log-level -x -a 'err warning notice info debug' -d 'Log this and what is worse'
 complete -c echod -l log-connections -d 'Log each stream when it ends'

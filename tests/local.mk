@@ -29,6 +29,7 @@ echod_functional_tests = \
 	tests/functional/test_datagram.py \
 	tests/functional/test_datagram_train.py \
 	tests/functional/test_in_flight.py \
+	tests/functional/test_limiter.py \
 	tests/functional/test_limits.py \
 	tests/functional/test_log.py \
 	tests/functional/test_memory.py \

@@ -24,12 +24,28 @@
 /* How long a refusal of trains is believed: routes and devices may change. */
 #define REFUSAL_USEC USEC_PER_SEC
 
+/* Why is it not to be answered?  At last: has its source had its share? */
+static enum counter datagram_refuses(struct datagram *datagram,
+				     const struct msghdr *header,
+				     const struct packet_info *info,
+				     unsigned datagrams)
+{
+	uint64_t now = datagram->worker->reactor.now;
+	enum counter reason =
+		screen_refuses(&datagram->screen, header, info, now);
+
+	if (reason == SCREEN_PASSES &&
+	    header->msg_namelen > sizeof(sa_family_t) &&
+	    limiter_refuses(&datagram->judge, header->msg_name, datagrams, now))
+		return COUNTER_datagrams_refused_rate;
+	return reason;
+}
+
 /* Plan replies to those of the first `received` messages that may have one. */
 static void datagram_screen(struct datagram *datagram, unsigned received)
 {
 	struct datagram_batch *batch = datagram->batch;
 	struct stats *stats = datagram->worker->stats;
-	uint64_t now = datagram->worker->reactor.now;
 	unsigned sum = 0;
 
 	for (unsigned i = 0; i < received; i++) {
@@ -41,8 +57,8 @@ static void datagram_screen(struct datagram *datagram, unsigned received)
 		packet_info_read(&message->msg_hdr, info);
 		datagrams = packet_info_datagrams(info, message->msg_len);
 		sum += datagrams;
-		reason = screen_refuses(&datagram->screen, &message->msg_hdr,
-					info, now);
+		reason = datagram_refuses(datagram, &message->msg_hdr, info,
+					  datagrams);
 		if (reason == SCREEN_PASSES)
 			batch_reply(batch, i, datagrams);
 		else
@@ -285,6 +301,7 @@ int datagram_open(struct datagram *datagram, struct worker *worker, int fd,
 	datagram->joins = trains;
 	datagram->trains_after = 0;
 	datagram->failures = 0;
+	limiter_judge_init(&datagram->judge, worker->policy->limiter);
 	datagram->waiter.on_capacity = datagram_on_capacity;
 	list_init(&datagram->waiter.link);
 	list_init(&datagram->siblings);

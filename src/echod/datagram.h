@@ -16,6 +16,7 @@
 #ifndef ECHOD_DATAGRAM_H
 #define ECHOD_DATAGRAM_H
 
+#include "echod/limiter.h"
 #include "echod/screen.h"
 #include "echod/socket.h"
 #include "echod/worker.h"
@@ -29,6 +30,7 @@ struct datagram {
 	struct datagram_batch *batch; /* allocated */
 	struct screen screen;
 	struct worker_waiter waiter;
+	struct limiter_judge judge;
 	uint64_t trains_after; /* no trains before: µs, CLOCK_MONOTONIC */
 	unsigned failures;     /* of receiving, in a row */
 	bool held_up;	       /* nothing was received since it paused */

@@ -62,6 +62,10 @@ static const struct option_description descriptions[] = {
 	{ 0, "loop-ttl", NULL, NULL,
 	  "answer datagrams with their TTL less one, so that loops end",
 	  options_parse_loop_ttl },
+	{ 0, "udp-rate", "N[/BURST]", "1000/5000",
+	  "answer a source of UDP so many datagrams a second, and a burst; "
+	  "0: any number",
+	  options_parse_udp_rate },
 	{ 0, "user", "NAME", NULL,
 	  "become this user when the sockets are bound", options_parse_user },
 	{ 0, "log-level", "LEVEL", "info",

@@ -9,6 +9,7 @@
 #include "common/option_table.h"
 #include "common/ports.h"
 #include "echod/affinity.h"
+#include "echod/limiter.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,9 +41,10 @@ struct options {
 	uint64_t drain_timeout;
 	uint64_t exit_idle_time;
 	uint64_t preserve_after;
-	uint64_t busy_poll;    /* 0: off */
-	uint64_t buffer_limit; /* bytes */
-	uint64_t min_progress; /* bytes; 0: off */
+	uint64_t busy_poll;	      /* 0: off */
+	uint64_t buffer_limit;	      /* bytes */
+	struct limiter_rate udp_rate; /* of a source; 0: off */
+	uint64_t min_progress;	      /* bytes; 0: off */
 	uint64_t progress_time;
 	const char *user; /* NULL: stay who we are */
 	int log_level;

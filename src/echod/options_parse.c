@@ -19,6 +19,9 @@
  */
 #define EXIT_IDLE_TIME_MIN (5 * USEC_PER_SEC)
 
+/* Of --udp-rate, where none is given: as in its default. */
+#define BURST_SECONDS 5
+
 int options_add_listen(void *context, const char *text, const char **reason)
 {
 	struct options *options = context;
@@ -40,17 +43,25 @@ int options_add_listen(void *context, const char *text, const char **reason)
 	return 0;
 }
 
-static int parse_number(const char *text, unsigned long maximum,
-			unsigned long *number)
+/* What follows the digits; NULL if there are none, or the number is larger. */
+static const char *parse_digits(const char *text, unsigned long maximum,
+				unsigned long *number)
 {
 	char *end;
 
 	errno = 0;
 	*number = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-	    *number > maximum)
-		return -EINVAL;
-	return 0;
+	if (text[0] < '0' || text[0] > '9' || errno != 0 || *number > maximum)
+		return NULL;
+	return end;
+}
+
+static int parse_number(const char *text, unsigned long maximum,
+			unsigned long *number)
+{
+	const char *end = parse_digits(text, maximum, number);
+
+	return end && *end == '\0' ? 0 : -EINVAL;
 }
 
 int options_parse_workers(void *context, const char *text, const char **reason)
@@ -220,6 +231,26 @@ int options_parse_loop_ttl(void *context, const char *text UNUSED,
 	struct options *options = context;
 
 	options->loop_ttl = true;
+	return 0;
+}
+
+int options_parse_udp_rate(void *context, const char *text, const char **reason)
+{
+	struct options *options = context;
+	unsigned long rate, burst;
+	const char *end = parse_digits(text, LIMITER_RATE_MAX, &rate);
+
+	*reason = "is not a rate (N from 0 to 1000000, or N/BURST with BURST "
+		  "from 1 to 100000000)";
+	if (!end)
+		return -EINVAL;
+	burst = BURST_SECONDS * MAX(rate, 1);
+	if (*end == '/')
+		end = parse_digits(end + 1, LIMITER_BURST_MAX, &burst);
+	if (!end || *end != '\0' || burst == 0)
+		return -EINVAL;
+	options->udp_rate.rate = (uint32_t)rate;
+	options->udp_rate.burst = (uint32_t)burst;
 	return 0;
 }
 

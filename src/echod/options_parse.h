@@ -17,6 +17,7 @@ option_parser options_parse_workers, options_parse_cpu_affinity,
 	options_parse_user, options_parse_log_level,
 	options_parse_log_connections, options_parse_udp_offload,
 	options_parse_preserve, options_parse_preserve_after,
-	options_parse_allow_source_ports, options_parse_loop_ttl;
+	options_parse_allow_source_ports, options_parse_loop_ttl,
+	options_parse_udp_rate;
 
 #endif

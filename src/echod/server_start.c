@@ -39,14 +39,16 @@ static int server_open_sockets(struct server *server, size_t workers)
 
 static int server_open_record(struct server *server, size_t threads)
 {
-	int error = record_create(&server->record, threads, NULL);
+	int error = record_create(&server->record, threads,
+				  &server->options->udp_rate);
 
 	succession_continue(&server->record, &server->intake);
 	if (error == 0)
 		error = record_catch_faults(&server->record);
 	if (error < 0) {
 		log_message(LOG_ERR, MESSAGE_FAILED,
-			    "cannot keep counters: %s (raise the limits)",
+			    "cannot keep counters and rates of sources: %s "
+			    "(raise the limits, or use --udp-rate=0)",
 			    strerrordesc_np(-error));
 		return error;
 	}
@@ -61,6 +63,7 @@ static int server_start_crew(struct server *server, size_t workers)
 
 	crew_set_policy(&server->crew, server->options, &server->intake,
 			workers);
+	server->crew.policy.limiter = record_limiter(&server->record);
 	error = crew_init(&server->crew, &server->intake,
 			  record_stats(&server->record, 1), workers,
 			  server_on_worker_answer, server);

@@ -33,6 +33,7 @@ uint64_t stats_refused(const struct stats_snapshot *snapshot)
 	       values[COUNTER_datagrams_refused_own] +
 	       values[COUNTER_datagrams_refused_port] +
 	       values[COUNTER_datagrams_refused_ttl] +
+	       values[COUNTER_datagrams_refused_rate] +
 	       values[COUNTER_datagrams_refused_unnamed] +
 	       values[COUNTER_datagrams_refused_long];
 }

@@ -51,6 +51,8 @@
 	  "datagrams from a port of services, or one of ours")                 \
 	X(datagrams_refused_ttl, true,                                         \
 	  "datagrams whose TTL leaves none for a reply (--loop-ttl)")          \
+	X(datagrams_refused_rate, true,                                        \
+	  "datagrams from sources that send more than --udp-rate")             \
 	X(datagrams_refused_unnamed, true,                                     \
 	  "datagrams without an address to answer to")                         \
 	X(datagrams_refused_long, true,                                        \

@@ -34,6 +34,7 @@
 #define WORKER_SCRATCH_SIZE ((size_t)256 * 1024)
 
 struct guard;
+struct limiter;
 struct worker;
 
 /* What all workers have in common; constant but for the atomic ones. */
@@ -55,6 +56,7 @@ struct worker_policy {
 	const struct guard *guard;
 	struct worker *workers; /* all of them, side by side */
 	size_t worker_count;
+	struct limiter *limiter; /* of datagrams; NULL: none */
 	atomic_uint connections; /* open or being accepted, all workers */
 	_Atomic(struct worker *) asking; /* the others for room, or NULL */
 };

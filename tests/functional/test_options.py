@@ -17,7 +17,7 @@ OPTIONS = ("listen", "workers", "cpu-affinity", "max-connections",
            "max-connections-per-source", "min-progress", "idle-timeout",
            "drain-timeout", "exit-idle-time", "preserve", "preserve-after",
            "busy-poll", "buffer-limit", "udp-offload", "allow-source-ports",
-           "loop-ttl", "user", "log-level",
+           "loop-ttl", "udp-rate", "user", "log-level",
            "log-connections", "help", "version")
 BAD_ADDRESSES = ("tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "70000",
                  "tcp:127.0.0.1:65536", "tcp:127.0.0.1:-1", "tcp:[::1:7",
@@ -35,7 +35,7 @@ BAD_VALUES = ("--idle-timeout=fast", "--idle-timeout=-1", "--idle-timeout=",
               "--min-progress=1K/0", "--min-progress=1K/soon",
               "--udp-offload=maybe", "--udp-offload=",
               "--allow-source-ports=domain", "--allow-source-ports=1-",
-              "--log-level=loud")
+              "--udp-rate=fast", "--udp-rate=1/0", "--log-level=loud")
 
 
 def _refused(status, culprit, *arguments, **keywords):

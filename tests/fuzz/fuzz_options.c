@@ -44,6 +44,9 @@ static void check_options(const struct options *options)
 	assert(options->progress_time >= USEC_PER_MSEC);
 	assert(options->idle_timeout >= USEC_PER_MSEC);
 	assert(options->exit_idle_time >= 5 * USEC_PER_SEC);
+	assert(options->udp_rate.rate <= LIMITER_RATE_MAX);
+	assert(options->udp_rate.burst > 0 &&
+	       options->udp_rate.burst <= LIMITER_BURST_MAX);
 	assert(options->log_level >= LOG_EMERG &&
 	       options->log_level <= LOG_DEBUG);
 	assert(!options->user || *options->user != '\0');

@@ -93,6 +93,8 @@ START_TEST(without_arguments_there_are_defaults)
 	ck_assert_int_eq(options.log_level, LOG_INFO);
 	ck_assert(!options.log_connections);
 	ck_assert(options.udp_offload);
+	ck_assert_uint_eq(options.udp_rate.rate, 1000);
+	ck_assert_uint_eq(options.udp_rate.burst, 5000);
 }
 END_TEST
 

@@ -23,7 +23,10 @@
 #define PROGRESS                                                               \
 	" is not a size, alone or with the duration in which so much has to "  \
 	"be taken (such as 1K or 64K/5min)"
-#define OFFLOAD	 " is neither 'yes' nor 'no'" SEE
+#define OFFLOAD " is neither 'yes' nor 'no'" SEE
+#define RATE                                                                   \
+	" is not a rate (N from 0 to 1000000, or N/BURST with BURST from 1 "   \
+	"to 100000000)"
 #define PORTS	 " is neither 'all' nor a list of ports (such as 53,1000-1023)"
 #define PRESERVE " is neither 'auto', 'yes' nor 'no'" SEE
 #define LEVEL	 " is not a level (err, warning, notice, info or debug)"
@@ -124,6 +127,19 @@ static const struct {
 	{ { "--allow-source-ports=53,65536" },
 	  "--allow-source-ports='53,65536'" PORTS },
 	{ { "--loop-ttl=64" }, "option --loop-ttl takes no argument" SEE },
+	{ { "--udp-rate=" }, "--udp-rate=''" RATE },
+	{ { "--udp-rate=fast" }, "--udp-rate='fast'" RATE },
+	{ { "--udp-rate=-1" }, "--udp-rate='-1'" RATE },
+	{ { "--udp-rate=1000001" }, "--udp-rate='1000001'" RATE },
+	{ { "--udp-rate=99999999999999999999" },
+	  "--udp-rate='99999999999999999999'" RATE },
+	{ { "--udp-rate=5 " }, "--udp-rate='5 '" RATE },
+	{ { "--udp-rate=5/" }, "--udp-rate='5/'" RATE },
+	{ { "--udp-rate=/5" }, "--udp-rate='/5'" RATE },
+	{ { "--udp-rate=5/0" }, "--udp-rate='5/0'" RATE },
+	{ { "--udp-rate=5/-1" }, "--udp-rate='5/-1'" RATE },
+	{ { "--udp-rate=5/6/7" }, "--udp-rate='5/6/7'" RATE },
+	{ { "--udp-rate=5/100000001" }, "--udp-rate='5/100000001'" RATE },
 	{ { "--user=" }, "--user='' is not a user name" SEE },
 	{ { "--log-level=loud" }, "--log-level='loud'" LEVEL },
 	{ { "--log-level=6" }, "--log-level='6'" LEVEL },

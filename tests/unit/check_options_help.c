@@ -130,6 +130,7 @@ START_TEST(help_has_all_options)
 		" udp-offload yes|no",
 		" allow-source-ports LIST|all",
 		" loop-ttl ",
+		" udp-rate N[/BURST]",
 		" user NAME",
 		" log-level LEVEL",
 		" log-connections ",
@@ -206,6 +207,8 @@ static void expect_equal(const struct options *a, const struct options *b)
 	ck_assert_int_eq(a->log_level, b->log_level);
 	ck_assert(a->log_connections == b->log_connections);
 	ck_assert(a->udp_offload == b->udp_offload);
+	ck_assert_uint_eq(a->udp_rate.rate, b->udp_rate.rate);
+	ck_assert_uint_eq(a->udp_rate.burst, b->udp_rate.burst);
 }
 
 START_TEST(defaults_are_those_that_help_says)
@@ -229,7 +232,7 @@ START_TEST(defaults_are_those_that_help_says)
 				 OPTION_RUN);
 		expect_equal(&options, &defaults);
 	}
-	ck_assert_int_eq(fallbacks, 14);
+	ck_assert_int_eq(fallbacks, 15);
 }
 END_TEST
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -33,6 +34,8 @@ INJECTED(void *, MAP_FAILED, mmap,
 	 (void *address, size_t length, int protection, int flags, int fd,
 	  off_t offset),
 	 (address, length, protection, flags, fd, offset))
+INJECTED(ssize_t, -1, getrandom, (void *bytes, size_t size, unsigned flags),
+	 (bytes, size, flags))
 INJECTED(int, -1, bind,
 	 (int fd, const struct sockaddr *address, socklen_t length),
 	 (fd, address, length))
@@ -94,7 +97,10 @@ static const struct {
 	  "cannot set up the main thread: No space left on device (raise " },
 	/* A memfd, and memory of its own instead. */
 	{ &mmap_fault, 0, 2, ENOMEM, ENOMEM,
-	  "cannot keep counters: Cannot allocate memory (raise the limits)" },
+	  "cannot keep counters and rates of sources: Cannot allocate memory "
+	  "(raise the limits, or use --udp-rate=0)" },
+	{ &getrandom_fault, 0, 1, ENOSYS, ENOSYS,
+	  "cannot keep counters and rates of sources: Function not " },
 	{ &bind_fault, 0, 1, EACCES, EACCES,
 	  "cannot listen on tcp:127.0.0.1:0: Permission denied (ports below " },
 	{ &bind_fault, 1, 1, EADDRNOTAVAIL, EADDRNOTAVAIL,

@@ -60,6 +60,7 @@ echod_unit_tests = \
 	tests/unit/check_options_datagram \
 	tests/unit/check_options_error \
 	tests/unit/check_options_help \
+	tests/unit/check_options_rate \
 	tests/unit/check_packet_info \
 	tests/unit/check_parking \
 	tests/unit/check_parking_adopt \
@@ -350,7 +351,7 @@ tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=crew_has_answered \
 tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=aligned_alloc -Wl,--wrap=bind -Wl,--wrap=epoll_create1 \
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=eventfd \
-	-Wl,--wrap=mmap -Wl,--wrap=privilege_drop \
+	-Wl,--wrap=getrandom -Wl,--wrap=mmap -Wl,--wrap=privilege_drop \
 	-Wl,--wrap=pthread_create \
 	-Wl,--wrap=signalfd
 tests_unit_check_service_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc

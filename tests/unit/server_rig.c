@@ -47,6 +47,7 @@ void server_rig_setup(void)
 		.drain_timeout = USEC_INFINITY,
 		.exit_idle_time = USEC_INFINITY,
 		.buffer_limit = 64 << 20,
+		.udp_rate = { 1000, 5000 },
 	};
 	notify_listen();
 	log_catch();
