@@ -46,6 +46,7 @@ libechod_a_SOURCES = \
 	src/echod/intake_bind.c src/echod/intake_state.h \
 	src/echod/intake_own.c \
 	src/echod/limiter.c src/echod/limiter.h \
+	src/echod/journal.c src/echod/journal.h \
 	src/echod/listener.c src/echod/listener.h \
 	src/echod/log.c src/echod/log.h \
 	src/echod/log_entry.h \
@@ -69,6 +70,7 @@ libechod_a_SOURCES = \
 	src/echod/report.c src/echod/report.h \
 	src/echod/screen.c src/echod/screen.h \
 	src/echod/room.c src/echod/room.h \
+	src/echod/sandbox.h src/echod/sandbox_calls.h \
 	src/echod/server.c src/echod/server.h \
 	src/echod/server_start.c src/echod/server_state.h \
 	src/echod/service.c src/echod/service.h \
@@ -82,8 +84,23 @@ libechod_a_SOURCES = \
 	src/echod/watchdog.c src/echod/watchdog.h \
 	src/echod/worker.c src/echod/worker.h
 
+# What the process may still do: nothing of it is in builds whose runtime does
+# more, see configure.ac.
+if ENABLE_SANDBOX
+libechod_a_SOURCES += src/echod/sandbox.c
+if HAVE_SECCOMP
+libechod_a_SOURCES += src/echod/sandbox_calls.c
+else
+libechod_a_SOURCES += src/echod/sandbox_calls_none.c
+endif
+else
+libechod_a_SOURCES += src/echod/sandbox_none.c
+endif
+EXTRA_DIST += src/echod/sandbox.c src/echod/sandbox_calls.c \
+	src/echod/sandbox_calls_none.c src/echod/sandbox_none.c
+
 echod_SOURCES = src/echod/main.c
-echod_LDADD = libechod.a libcommon.a $(LIBSYSTEMD_LIBS)
+echod_LDADD = libechod.a libcommon.a $(LIBSYSTEMD_LIBS) $(SECCOMP_LIBS)
 
 libechoping_a_SOURCES = \
 	src/echoping/conformance.c src/echoping/conformance.h \

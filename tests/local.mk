@@ -40,6 +40,7 @@ echod_functional_tests = \
 	tests/functional/test_restart.py \
 	tests/functional/test_screen.py \
 	tests/functional/test_screen_loop.py \
+	tests/functional/test_sandbox.py \
 	tests/functional/test_signals.py \
 	tests/functional/test_sources.py \
 	tests/functional/test_store.py \
@@ -88,9 +89,17 @@ LINT_TESTS = \
 include tests/unit/local.mk
 
 # --- Programs ---
+if ENABLE_SANDBOX
+check_DATA += tests/functional/dumpable.so
+endif
+tests/functional/dumpable.so: tests/functional/dumpable.c
+	$(AM_V_CC)$(MKDIR_P) $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
+		-shared -fPIC -o $@ $(srcdir)/tests/functional/dumpable.c
+CLEANFILES += tests/functional/dumpable.so
+
 # All link the same: what is not needed is not pulled from the archives.
 LDADD = $(check_LIBRARIES) $(noinst_LIBRARIES) libcommon.a $(CHECK_LIBS) \
-	$(LIBSYSTEMD_LIBS) $(JANSSON_LIBS) -lm $(FUZZER_LIBS)
+	$(LIBSYSTEMD_LIBS) $(SECCOMP_LIBS) $(JANSSON_LIBS) -lm $(FUZZER_LIBS)
 
 if ENABLE_FUZZING
 check_PROGRAMS += $(FUZZ_TESTS)
@@ -108,7 +117,7 @@ endif
 tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_fuzz_fuzz_environment_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=sd_journal_sendv -Wl,--wrap=write
+	-Wl,--wrap=journal_sendv -Wl,--wrap=write
 tests_fuzz_fuzz_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_fuzz_fuzz_settings_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
@@ -345,6 +354,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/functional/client.py \
 	tests/functional/conformer.py \
 	tests/functional/daemon.py \
+	tests/functional/dumpable.c \
 	tests/functional/echodtest.py \
 	tests/functional/faulty.py \
 	tests/functional/keeper.py \

@@ -55,6 +55,17 @@ int call_receive_many(int fd, struct mmsghdr *messages, unsigned count,
 	return (int)syscall(SYS_recvmmsg, fd, messages, count, flags, NULL);
 }
 
+ssize_t call_receive_message(int fd, struct msghdr *header, int flags)
+{
+	struct mmsghdr message = { .msg_hdr = *header };
+	int count = call_receive_many(fd, &message, 1, flags);
+
+	if (count < 0)
+		return -1;
+	*header = message.msg_hdr;
+	return (ssize_t)message.msg_len;
+}
+
 int call_send_many(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);

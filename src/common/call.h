@@ -17,6 +17,9 @@
 ssize_t call_receive(int fd, void *bytes, size_t size, int flags);
 ssize_t call_send(int fd, const void *bytes, size_t size, int flags);
 
+/* As recvmsg(2), by recvmmsg(2): one call less for the sandbox to permit. */
+ssize_t call_receive_message(int fd, struct msghdr *header, int flags);
+
 /* As recvmmsg(2), without a timeout, and sendmmsg(2). */
 int call_receive_many(int fd, struct mmsghdr *messages, unsigned count,
 		      int flags);

@@ -236,6 +236,8 @@ int crew_start(struct crew *crew)
 
 	for (size_t i = 0; i < crew->worker_count && error == 0; i++)
 		error = worker_start(&crew->workers[i]);
+	for (size_t i = 0; i < crew->worker_count && error == 0; i++)
+		worker_await(&crew->workers[i]);
 	return error;
 }
 

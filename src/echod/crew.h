@@ -48,7 +48,7 @@ void crew_set_policy(struct crew *crew, const struct options *options,
 int crew_init(struct crew *crew, struct intake *intake, struct stats *stats,
 	      size_t count, worker_signal *on_answer, void *context) MUST_CHECK;
 
-/* 0 or -errno (pthread_create(3)). */
+/* 0, all threads running, or -errno (pthread_create(3)). */
 int crew_start(struct crew *crew) MUST_CHECK;
 
 /* Keep the threads that run on their CPUs; 0, or -errno as affinity_pin(). */

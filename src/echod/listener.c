@@ -7,7 +7,6 @@
 #include "echod/socket.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -147,8 +146,7 @@ static int listener_register(struct listener *listener)
 
 /*
  * EPOLLEXCLUSIVE wakes who has been registered longest and is waiting: the same
- * worker time and again, unless it gets in line behind the others.  Those that
- * were woken meanwhile, by more connections, may need its CPU to have theirs.
+ * worker time and again, unless it gets in line behind the others.
  */
 static void listener_get_in_line(struct listener *listener)
 {
@@ -156,8 +154,6 @@ static void listener_get_in_line(struct listener *listener)
 	event_source_consume(&listener->source, EPOLLIN);
 	if (listener_register(listener) < 0)
 		listener_await_capacity(listener, COUNTER_accept_starved);
-	else
-		(void)sched_yield();
 }
 
 /* Accept some: false if it paused. */

@@ -10,9 +10,8 @@
 #include "echod/log.h"
 
 #include "common/text.h"
+#include "echod/journal.h"
 #include "echod/log_ring.h"
-
-#define SD_JOURNAL_SUPPRESS_LOCATION
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,14 +26,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <systemd/sd-journal.h>
 #include <time.h>
 #include <unistd.h>
 
 /* Left free for the text when fields are added. */
 #define TEXT_RESERVE 1536
 
-/* What sd_journal_sendv() gets at most: the counters are the longest entry. */
+/* What journal_sendv() gets at most: the counters are the longest entry. */
 #define FIELDS_MAX 64
 
 enum log_state {
@@ -53,7 +51,8 @@ static struct {
 	pthread_mutex_t mutex;
 	pthread_cond_t filled, finished;
 	enum log_state state;
-	bool stopping, running;
+	bool stopping, running, begun;
+	log_thread *join;
 	struct log_ring ring;
 } logger = {
 	.level = LOG_INFO,
@@ -164,7 +163,7 @@ static void write_to_journal(struct log_entry *entry)
 		at += length + 1;
 	}
 	/* A journal that cannot take it has no better place to say so. */
-	(void)sd_journal_sendv(fields, count);
+	(void)journal_sendv(fields, count);
 }
 
 static void entry_write(struct log_entry *entry)
@@ -215,7 +214,11 @@ static void *writer_run(void *unused UNUSED)
 	static struct log_entry entry;
 	uint64_t lost;
 
+	if (logger.join)
+		logger.join();
 	pthread_mutex_lock(&logger.mutex);
+	logger.begun = true;
+	pthread_cond_signal(&logger.finished);
 	for (;;) {
 		lost = log_dropped() - logger.reported;
 		if (!log_ring_is_empty(&logger.ring)) {
@@ -236,12 +239,16 @@ static void *writer_run(void *unused UNUSED)
 	return NULL;
 }
 
-int log_start(void)
+int log_start(log_thread *join)
 {
 	sigset_t all, before;
 	int error;
 
 	logger.to_journal = stderr_is_journal();
+	if (logger.to_journal)
+		journal_open();
+	logger.join = join;
+	logger.begun = false;
 	logger.stopping = false;
 	logger.running = true;
 	logger.reported = log_dropped();
@@ -254,6 +261,14 @@ int log_start(void)
 	if (error != 0)
 		logger.state = LOG_DIRECT;
 	return -error;
+}
+
+void log_await_writer(void)
+{
+	pthread_mutex_lock(&logger.mutex);
+	while (logger.state == LOG_QUEUED && !logger.begun)
+		pthread_cond_wait(&logger.finished, &logger.mutex);
+	pthread_mutex_unlock(&logger.mutex);
 }
 
 void log_stop(void)

@@ -41,8 +41,17 @@ void log_set_level(int level);
 int log_parse_level(const char *text, int *level) MUST_CHECK;
 const char *log_level_name(int level);
 
+/* The first that the writer's thread does; NULL: nothing. */
+typedef void log_thread(void);
+
 /* Start the writer.  0 or -errno. */
-int log_start(void) MUST_CHECK;
+int log_start(log_thread *join) MUST_CHECK;
+
+/*
+ * From then on the writer, if there is one, needs no more than to wait and to
+ * write: its thread is there, and what it writes to is open.
+ */
+void log_await_writer(void);
 
 /* Write what is queued, for at most a second, and stop the writer. */
 void log_stop(void);

@@ -4,6 +4,7 @@
 #include "echod/descriptors.h"
 #include "echod/log.h"
 #include "echod/options.h"
+#include "echod/sandbox.h"
 #include "echod/server.h"
 
 #include <errno.h>
@@ -24,7 +25,8 @@ static enum exit_status serve(const struct options *options)
 
 	log_set_level(options->log_level);
 	descriptors_reserve();
-	error = log_start();
+	sandbox_prepare();
+	error = log_start(sandbox_join);
 	if (error == 0)
 		error = server_run(options);
 	else

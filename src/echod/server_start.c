@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sockets first, for which privileges may be needed; then counters, workers,
- * and what an earlier instance left; threads last.
+ * and what an earlier instance left; then the sandbox, and threads.
  */
 #include "config.h"
 
@@ -9,6 +9,7 @@
 
 #include "echod/log.h"
 #include "echod/privilege.h"
+#include "echod/sandbox.h"
 #include "echod/service.h"
 
 #include <errno.h>
@@ -57,7 +58,16 @@ static int server_open_record(struct server *server, size_t threads)
 	return 0;
 }
 
-static int server_start_crew(struct server *server, size_t workers)
+static int server_log_workers(size_t workers, int error)
+{
+	log_message(LOG_ERR, MESSAGE_FAILED,
+		    "cannot start %zu worker%s: %s (try fewer --workers, or "
+		    "raise the limits)",
+		    workers, PLURAL(workers), strerrordesc_np(-error));
+	return error;
+}
+
+static int server_make_crew(struct server *server, size_t workers)
 {
 	int error;
 
@@ -67,19 +77,31 @@ static int server_start_crew(struct server *server, size_t workers)
 	error = crew_init(&server->crew, &server->intake,
 			  record_stats(&server->record, 1), workers,
 			  server_on_worker_answer, server);
-	if (error == 0) {
-		intake_announce(&server->intake);
-		succession_begin(&server->succession, &server->crew,
-				 &server->intake, &server->record,
-				 server->options);
-		error = crew_start(&server->crew);
-	}
 	if (error < 0)
-		log_message(LOG_ERR, MESSAGE_FAILED,
-			    "cannot start %zu worker%s: %s (try fewer "
-			    "--workers, or raise the limits)",
-			    workers, PLURAL(workers), strerrordesc_np(-error));
-	return error < 0 ? error : crew_pin(&server->crew, server->options);
+		return server_log_workers(workers, error);
+	intake_announce(&server->intake);
+	succession_begin(&server->succession, &server->crew, &server->intake,
+			 &server->record, server->options);
+	return 0;
+}
+
+/* Threads start in the sandbox, as far as that is a thread's, or come last. */
+static int server_start_crew(struct server *server, size_t workers)
+{
+	int error;
+
+	service_connect();
+	error = sandbox_give_up_files(&server->intake);
+	if (error < 0)
+		return error;
+	error = crew_start(&server->crew);
+	if (error < 0)
+		return server_log_workers(workers, error);
+	error = crew_pin(&server->crew, server->options);
+	if (error < 0)
+		return error;
+	log_await_writer();
+	return sandbox_limit_calls(&server->intake);
 }
 
 /* The descriptor, if it is one, is closed by server_deinit(). */
@@ -136,6 +158,8 @@ int server_start(struct server *server, const sigset_t *signals)
 	if (error == 0)
 		error = server_open_record(server, workers + 1);
 	if (error == 0)
+		error = server_make_crew(server, workers);
+	if (error == 0)
 		error = server_start_crew(server, workers);
 	if (error < 0)
 		return error;
@@ -161,4 +185,5 @@ void server_deinit(struct server *server)
 	close(server->signals.fd);
 	reactor_deinit(&server->reactor);
 	record_close(&server->record);
+	service_disconnect();
 }

@@ -7,10 +7,12 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +21,8 @@
 #define STORE_ANSWER_USEC (5 * USEC_PER_SEC)
 
 #define STORE_PROBE SERVICE_KEPT "probe"
+
+#define NOTIFICATION_MAX 512
 
 int service_take_sockets(struct service_socket **sockets)
 {
@@ -49,17 +53,81 @@ void service_free_sockets(struct service_socket *sockets, int count)
 }
 
 /*
+ * Connected once: sd_notify(3) opens a socket each time, which echod may not do
+ * any more when it serves (sandbox.h).
+ */
+static struct {
+	bool asked;
+	int fd; /* -1: there is no manager */
+} manager = { .fd = -1 };
+
+static int manager_connect(const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = strlen(name);
+	int fd;
+
+	if ((name[0] != '/' && name[0] != '@') || length < 2 ||
+	    length >= sizeof(address.sun_path))
+		return -1;
+	memcpy(address.sun_path, name, length);
+	if (name[0] == '@')
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	length += offsetof(struct sockaddr_un, sun_path);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address,
+			       (socklen_t)length) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+void service_connect(void)
+{
+	const char *name = getenv("NOTIFY_SOCKET");
+
+	if (!manager.asked && name)
+		manager.fd = manager_connect(name);
+	manager.asked = true;
+}
+
+void service_disconnect(void)
+{
+	if (manager.fd >= 0)
+		close(manager.fd);
+	manager.fd = -1;
+	manager.asked = false;
+}
+
+/*
  * A notification that is lost, or that nobody listens to, changes nothing that
  * could be done here: hence the results are ignored throughout.
  */
+PRINTF_LIKE(1, 2)
+static void notify(const char *format, ...)
+{
+	char text[NOTIFICATION_MAX];
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	service_connect();
+	if (manager.fd >= 0 && length > 0)
+		(void)send(manager.fd, text,
+			   MIN((size_t)length, sizeof(text) - 1), MSG_NOSIGNAL);
+}
+
 void service_notify_ready(const char *status)
 {
-	(void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+	notify("READY=1\nSTATUS=%s", status);
 }
 
 void service_notify_status(const char *status)
 {
-	(void)sd_notifyf(0, "STATUS=%s", status);
+	notify("STATUS=%s", status);
 }
 
 void service_notify_reloading(void)
@@ -67,24 +135,24 @@ void service_notify_reloading(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-			 (uint64_t)now.tv_sec * USEC_PER_SEC +
-				 (uint64_t)now.tv_nsec / 1000);
+	notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+	       (uint64_t)now.tv_sec * USEC_PER_SEC +
+		       (uint64_t)now.tv_nsec / 1000);
 }
 
 void service_notify_stopping(void)
 {
-	(void)sd_notify(0, "STOPPING=1");
+	notify("STOPPING=1");
 }
 
 void service_extend_timeout(uint64_t usec)
 {
-	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec);
+	notify("EXTEND_TIMEOUT_USEC=%" PRIu64, usec);
 }
 
 void service_notify_watchdog(void)
 {
-	(void)sd_notify(0, "WATCHDOG=1");
+	notify("WATCHDOG=1");
 }
 
 /*
@@ -102,7 +170,7 @@ int service_store(const char *name, const int *fds, unsigned count)
 
 void service_unstore(const char *name)
 {
-	(void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	notify("FDSTOREREMOVE=1\nFDNAME=%s", name);
 }
 
 /* Our end of the pair hangs up when nobody has the other any more. */

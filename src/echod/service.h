@@ -33,6 +33,13 @@ struct service_socket {
 int service_take_sockets(struct service_socket **sockets) MUST_CHECK;
 void service_free_sockets(struct service_socket *sockets, int count);
 
+/*
+ * Connect to the manager that is to be told, if there is one; the first that
+ * tells it anything would, too.
+ */
+void service_connect(void);
+void service_disconnect(void);
+
 /* READY=1 and a first STATUS=. */
 void service_notify_ready(const char *status);
 void service_notify_status(const char *status);

@@ -241,9 +241,10 @@ void socket_shut_down(int fd)
 
 void socket_disconnect(int fd)
 {
-	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	sa_family_t nobody = AF_UNSPEC;
 
-	(void)connect(fd, &nobody, sizeof(nobody));
+	/* Too short for any address, which is all that the sandbox permits. */
+	(void)connect(fd, (const struct sockaddr *)&nobody, sizeof(nobody));
 }
 
 uint64_t socket_cookie(int fd)

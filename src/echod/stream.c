@@ -48,7 +48,8 @@ static ssize_t receive_record(int fd, void *buffer, size_t size, int flags,
 			.msg_controllen = sizeof(control),
 		};
 		/* MSG_TRUNC asks for the record's real length: unix(7). */
-		result = recvmsg(fd, &header, flags | MSG_TRUNC | MSG_DONTWAIT);
+		result = call_receive_message(fd, &header,
+					      flags | MSG_TRUNC | MSG_DONTWAIT);
 	} while (result < 0 && errno == EINTR);
 	*end = result == 0 && header.msg_controllen == 0;
 	return result;

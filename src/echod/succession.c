@@ -155,7 +155,7 @@ static void succession_adopt(struct succession *succession)
 	log_message(LOG_ERR, MESSAGE_POISONED,
 		    "the last three instances crashed within 10 s: all "
 		    "connections that they left were reset (please report "
-		    "what coredumpctl tells)");
+		    "what the journal tells of their ends)");
 }
 
 void succession_begin(struct succession *succession, struct crew *crew,

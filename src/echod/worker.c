@@ -139,6 +139,7 @@ static void *worker_run(void *argument)
 {
 	struct worker *worker = argument;
 
+	(void)sem_post(&worker->running);
 	/*
 	 * epoll_wait(2) on a descriptor of our own cannot fail but by a bug;
 	 * the watchdog would notice a worker that is gone.
@@ -152,10 +153,18 @@ static void *worker_run(void *argument)
 
 int worker_start(struct worker *worker)
 {
-	int error = pthread_create(&worker->thread, NULL, worker_run, worker);
+	int error;
 
+	(void)sem_init(&worker->running, 0, 0);
+	error = pthread_create(&worker->thread, NULL, worker_run, worker);
 	worker->started = error == 0;
 	return -error;
+}
+
+void worker_await(struct worker *worker)
+{
+	while (sem_wait(&worker->running) < 0)
+		;
 }
 
 void worker_join(struct worker *worker)

@@ -20,6 +20,7 @@
 #include "echod/watch.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -108,6 +109,7 @@ struct worker {
 	uint64_t drain_deadline;
 
 	pthread_t thread;
+	sem_t running;
 	int wake_fd; /* eventfd(2) */
 	bool started;
 	atomic_bool finished;
@@ -133,6 +135,9 @@ void worker_deinit(struct worker *worker);
 
 /* 0 or -errno (pthread_create(3)). */
 int worker_start(struct worker *worker) MUST_CHECK;
+
+/* Until the thread that was started runs. */
+void worker_await(struct worker *worker);
 
 /* Wait for the end of the thread, if it was started. */
 void worker_join(struct worker *worker);

@@ -49,6 +49,18 @@ def open_binary(path):
 _binary = open_binary(BINARY)
 started = []
 
+# With it the daemon can be looked into by an ordinary user: see dumpable.c.
+# There is none of a build without the sandbox.
+_DUMPABLE = os.path.join(os.path.dirname(os.path.abspath(BINARY)),
+                         "tests/functional/dumpable.so")
+_dumpable = open_binary(_DUMPABLE) if os.path.exists(_DUMPABLE) else None
+
+
+def sandboxed():
+    """Whether the daemon is built with its sandbox, of which this is a
+    part."""
+    return _dumpable is not None
+
 
 def readable(*files, timeout=0.0):
     """Those of the files that have something to read, or their end; unlike
@@ -96,7 +108,7 @@ class Echod:
 
     def __init__(self, *arguments, sockets=(), names=None, environment=None,
                  descriptors_max=None, keep_root=False, wrapper=(),
-                 ready=True):
+                 ready=True, dumpable=True):
         self.status = None
         self.log = ""
         self.arguments = ["echod", *arguments]
@@ -108,6 +120,7 @@ class Echod:
         self._descriptors_max = descriptors_max
         self._keep_root = keep_root
         self._wrapper = list(wrapper)
+        self._preload = _dumpable if dumpable else None
         self._stdout, stdout = os.pipe()
         self.stderr, stderr = os.pipe()
         sys.stdout.flush()
@@ -128,6 +141,10 @@ class Echod:
         try:
             high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 200)
                     for fd in (_binary, stdout, stderr, *self._sockets)]
+            if self._preload is not None:
+                # Where it is, an ordinary user perhaps cannot go.
+                self._environment["LD_PRELOAD"] = "/proc/self/fd/%d" % \
+                    fcntl.fcntl(self._preload, fcntl.F_DUPFD, 200)
             os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
             for number, fd in enumerate(high[1:]):
                 os.dup2(fd, number + 1)

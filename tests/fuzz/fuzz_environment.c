@@ -8,7 +8,7 @@
  * descriptors does no harm, some are made to be passed: what is taken is
  * marked close-on-exec, and never closed.
  *
- * Link with -Wl,--wrap=sd_journal_sendv and write: the log stays silent.
+ * Link with -Wl,--wrap=journal_sendv and write: the log stays silent.
  */
 #include "config.h"
 
@@ -37,11 +37,11 @@ static const char *const variables[] = { "LISTEN_PID",	   "LISTEN_FDS",
 static bool logging;
 static unsigned lines, entries;
 
-int __wrap_sd_journal_sendv(const struct iovec *fields, int count);
+int __wrap_journal_sendv(const struct iovec *fields, int count);
 ssize_t __real_write(int fd, const void *data, size_t length);
 ssize_t __wrap_write(int fd, const void *data, size_t length);
 
-int __wrap_sd_journal_sendv(const struct iovec *fields, int count)
+int __wrap_journal_sendv(const struct iovec *fields, int count)
 {
 	assert(fields && count > 0);
 	entries++;

@@ -17,6 +17,7 @@ common/option_table
 common/ports
 common/units
 common/histogram
+echod/journal
 echod/log
 echod/affinity
 echod/descriptors
@@ -56,6 +57,7 @@ echod/intake
 echod/crew
 echod/succession
 echod/watchdog
+echod/sandbox
 echod/server
 echod/main
 echoping/settings
@@ -88,7 +90,8 @@ echoping/main
 
 # Pattern, then the files of src/ that may contain it.
 sole_users='
-include.*systemd/sd-journal.h|echod/log.c
+include.*seccomp.h|echod/sandbox_calls.c
+include.*sandbox_calls.h|echod/sandbox.c echod/sandbox_calls.c echod/sandbox_calls_none.c
 include.*systemd/sd-daemon.h|echod/service.c
 include.*echod/options.h|echod/options.c echod/options_parse.c echod/intake.h echod/intake.c echod/succession.h echod/server.h echod/server.c echod/main.c
 include.*common/unix_name.h|common/address.c common/address_parse.c common/unix_name.c

@@ -26,7 +26,7 @@
 #define LINE_MAX 4096
 
 /* Hides the real one, so that no test leaves an entry in the journal. */
-int __wrap_sd_journal_sendv(const struct iovec *fields, int count);
+int __wrap_journal_sendv(const struct iovec *fields, int count);
 
 static struct {
 	pthread_mutex_t mutex; /* of the entries */
@@ -106,7 +106,7 @@ void stderr_expect_nothing(int fd)
 	ck_assert_int_eq(errno, EAGAIN);
 }
 
-int __wrap_sd_journal_sendv(const struct iovec *fields, int count)
+int __wrap_journal_sendv(const struct iovec *fields, int count)
 {
 	pthread_mutex_lock(&journal.held);
 	pthread_mutex_unlock(&journal.held);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a test's process logs: standard error as a pipe that the test reads,
- * and a journal that is none (link with -Wl,--wrap=sd_journal_sendv).
+ * and a journal that is none (link with -Wl,--wrap=journal_sendv).
  *
  * Check runs each test in a process of its own: nothing is put back.
  */
@@ -27,7 +27,7 @@ void stderr_expect(int fd, const char *line);
 void stderr_expect_nothing(int fd);
 
 /*
- * Let standard error be the stream of a journal, whose sd_journal_sendv()
+ * Let standard error be the stream of a journal, whose journal_sendv()
  * returns `result`.  It keeps what it gets, in order.
  */
 void journal_fake(int result);

@@ -2,7 +2,7 @@
 /*
  * The entry about a connection that has ended, as text and as fields.
  *
- * Link with -Wl,--wrap=sd_journal_sendv.
+ * Link with -Wl,--wrap=journal_sendv.
  */
 #include "config.h"
 

@@ -3,7 +3,7 @@
  * Entries with their fields, for the journal: when standard error is it, what
  * it gets, and what is left out for want of room.
  *
- * Link with -Wl,--wrap=sd_journal_sendv.
+ * Link with -Wl,--wrap=journal_sendv.
  */
 #include "config.h"
 
@@ -65,7 +65,7 @@ END_TEST
 
 START_TEST(queued_entries_are_the_same)
 {
-	ck_assert_int_eq(log_start(), 0);
+	ck_assert_int_eq(log_start(NULL), 0);
 	log_connection();
 	log_message(LOG_ERR, NULL, "failed");
 	log_connection();
@@ -147,7 +147,7 @@ START_TEST(other_stream_gets_lines)
 		ck_assert_int_eq(unsetenv("JOURNAL_STREAM"), 0);
 	log_message(LOG_INFO, NULL, TEXT);
 	stderr_expect(output, "echod: " TEXT);
-	ck_assert_int_eq(log_start(), 0);
+	ck_assert_int_eq(log_start(NULL), 0);
 	log_message(LOG_INFO, NULL, TEXT);
 	log_stop();
 	stderr_expect(output, "echod: " TEXT);
@@ -241,7 +241,7 @@ END_TEST
 START_TEST(stopped_journal_holds_up_nobody)
 {
 	journal_hold();
-	ck_assert_int_eq(log_start(), 0);
+	ck_assert_int_eq(log_start(NULL), 0);
 	for (int i = 0; i < 20; i++)
 		log_message(LOG_INFO, NULL, "%d", i);
 	ck_assert_uint_eq(journal_count(), 0);
@@ -261,7 +261,7 @@ START_TEST(lost_entries_are_reported_with_their_number)
 
 	log_set_level(LOG_WARNING);
 	journal_hold();
-	ck_assert_int_eq(log_start(), 0);
+	ck_assert_int_eq(log_start(NULL), 0);
 	for (int i = 0; i < 100; i++)
 		log_message(LOG_ERR, NULL, "%1500d", i);
 	ck_assert_uint_gt(log_dropped(), 0);
@@ -280,7 +280,7 @@ END_TEST
 START_TEST(stop_gives_up_a_stopped_journal)
 {
 	journal_hold();
-	ck_assert_int_eq(log_start(), 0);
+	ck_assert_int_eq(log_start(NULL), 0);
 	log_message(LOG_INFO, NULL, TEXT);
 	log_stop();
 	ck_assert_uint_eq(journal_count(), 0);

@@ -60,7 +60,7 @@ static void setup(void)
 
 static void start(void)
 {
-	ck_assert_int_eq(log_start(), 0);
+	ck_assert_int_eq(log_start(NULL), 0);
 }
 
 static void expect_entry(unsigned number)
@@ -243,7 +243,7 @@ START_TEST(without_a_thread_the_caller_writes)
 	sigset_t after;
 
 	create_error = EAGAIN;
-	ck_assert_int_eq(log_start(), -EAGAIN);
+	ck_assert_int_eq(log_start(NULL), -EAGAIN);
 	pthread_sigmask(SIG_BLOCK, NULL, &after);
 	ck_assert_int_eq(sigismember(&after, SIGTERM), 0);
 	log_message(LOG_ERR, NULL, "cannot start");

@@ -136,6 +136,24 @@ START_TEST(what_cannot_start_says_why_and_leaves_nothing)
 }
 END_TEST
 
+/* Nothing is served out of it. */
+START_TEST(without_its_sandbox_it_does_not_start)
+{
+	int free_fd = lowest_free_fd();
+
+	if (_i == 0)
+		sandbox_failure.files = -EPERM;
+	else
+		sandbox_failure.calls = -EINVAL;
+	listen_on("127.0.0.1:0");
+	server_rig_run();
+	ck_assert_int_eq(server_rig_join(), _i == 0 ? -EPERM : -EINVAL);
+	ck_assert(!log_has("ready"));
+	ck_assert_uint_eq(notify_count("READY=1"), 0);
+	ck_assert_int_eq(lowest_free_fd(), free_fd);
+}
+END_TEST
+
 START_TEST(of_two_threads_the_first_is_ended)
 {
 	options.workers = 2;
@@ -203,6 +221,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase,
 			    what_cannot_start_says_why_and_leaves_nothing, 0,
 			    ARRAY_SIZE(obstacles));
+	tcase_add_loop_test(tcase, without_its_sandbox_it_does_not_start, 0, 2);
 	tcase_add_test(tcase, of_two_threads_the_first_is_ended);
 	tcase_add_loop_test(tcase, privileges_are_dropped_if_asked_for, 0, 2);
 	tcase_add_test(tcase, a_signal_is_dealt_with_once);

@@ -43,7 +43,7 @@ void *__real_malloc(size_t size);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			  void *(*run)(void *), void *argument);
 ssize_t __real_call_receive(int fd, void *buffer, size_t size, int flags);
-ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
+ssize_t __real_call_receive_message(int fd, struct msghdr *message, int flags);
 ssize_t __real_call_send(int fd, const void *data, size_t size, int flags);
 
 void __wrap_abort(void) __attribute__((noreturn));
@@ -56,7 +56,7 @@ void *__wrap_malloc(size_t size);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			  void *(*run)(void *), void *argument);
 ssize_t __wrap_call_receive(int fd, void *buffer, size_t size, int flags);
-ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
+ssize_t __wrap_call_receive_message(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_call_send(int fd, const void *data, size_t size, int flags);
 
 static void plan_add(enum fault_call call, struct fault_plan plan)
@@ -241,11 +241,11 @@ ssize_t __wrap_call_receive(int fd, void *buffer, size_t size, int flags)
 	return __real_call_receive(fd, buffer, shortened(plan, size), flags);
 }
 
-ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
+ssize_t __wrap_call_receive_message(int fd, struct msghdr *message, int flags)
 {
 	if (plan_with_flags(FAULT_RECV, flags).error != 0)
 		return -1;
-	return __real_recvmsg(fd, message, flags);
+	return __real_call_receive_message(fd, message, flags);
 }
 
 ssize_t __wrap_call_send(int fd, const void *data, size_t size, int flags)

@@ -23,7 +23,7 @@ enum fault_call {
 	FAULT_EVENTFD,
 	FAULT_MALLOC,
 	FAULT_PTHREAD_CREATE,
-	FAULT_RECV, /* and recvmsg */
+	FAULT_RECV, /* and call_receive_message */
 	FAULT_SEND,
 	FAULT_CALLS
 };
@@ -31,7 +31,8 @@ enum fault_call {
 /* All zero: an ordinary call. */
 struct fault_plan {
 	int error;   /* fail with this */
-	size_t most; /* recv (not recvmsg), send: at most so many bytes */
+	size_t most; /* recv (not call_receive_message), send: at most so many
+			bytes */
 };
 
 /* `flags` are those of recv and send, else 0. */

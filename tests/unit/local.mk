@@ -48,6 +48,7 @@ echod_unit_tests = \
 	tests/unit/check_limiter \
 	tests/unit/check_limiter_source \
 	tests/unit/check_limiter_table \
+	tests/unit/check_journal \
 	tests/unit/check_listener \
 	tests/unit/check_listener_pause \
 	tests/unit/check_listener_shared \
@@ -137,6 +138,9 @@ echoping_unit_tests = \
 
 if ENABLE_ECHOD
 UNIT_TESTS += $(echod_unit_tests)
+if ENABLE_SANDBOX
+UNIT_TESTS += tests/unit/check_sandbox
+endif
 endif
 if ENABLE_ECHOPING
 UNIT_TESTS += $(echoping_unit_tests)
@@ -249,10 +253,13 @@ tests_unit_check_worker_SOURCES = \
 
 # A test that fakes a failing call NAME wraps it; and __NAME_chk, if that is what
 # _FORTIFY_SOURCE makes of the call.
-wrap_faults = -Wl,--wrap=abort -Wl,--wrap=call_receive -Wl,--wrap=call_send \
+wrap_faults = -Wl,--wrap=abort -Wl,--wrap=call_receive \
+	-Wl,--wrap=call_receive_message -Wl,--wrap=call_send \
 	-Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=epoll_wait -Wl,--wrap=eventfd -Wl,--wrap=malloc \
-	-Wl,--wrap=pthread_create -Wl,--wrap=recvmsg
+	-Wl,--wrap=pthread_create
+# A test that runs the server stays out of its sandbox: server_rig.c.
+wrap_sandbox = -Wl,--wrap=sandbox_give_up_files -Wl,--wrap=sandbox_limit_calls
 tests_unit_check_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=if_indextoname
 tests_unit_check_address_parse_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 	-Wl,--wrap=getaddrinfo
@@ -264,7 +271,7 @@ tests_unit_check_allocation_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=realloc -Wl,--wrap=reallocarray
 tests_unit_check_connection_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_connection_journal_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=sd_journal_sendv
+	-Wl,--wrap=journal_sendv
 tests_unit_check_console_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tcgetpgrp
 tests_unit_check_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl
 tests_unit_check_crew_making_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aligned_alloc \
@@ -300,6 +307,7 @@ tests_unit_check_intake_own_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray \
 	-Wl,--wrap=service_take_sockets
 tests_unit_check_intake_passed_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray \
 	-Wl,--wrap=service_take_sockets
+tests_unit_check_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendto
 tests_unit_check_listener_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=malloc
 tests_unit_check_listener_pause_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
@@ -308,7 +316,7 @@ tests_unit_check_listener_shared_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_check_load_counts_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=poll -Wl,--wrap=write
 tests_unit_check_log_journal_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=sd_journal_sendv
+	-Wl,--wrap=journal_sendv
 tests_unit_check_log_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_check_lot_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc \
 	-Wl,--wrap=__recv_chk -Wl,--wrap=recv -Wl,--wrap=sendmsg \
@@ -346,9 +354,15 @@ tests_unit_check_report_text_load_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_check_screen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--wrap=sendmsg
 tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=crew_has_answered \
+tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=journal_sendv \
+	-Wl,--wrap=service_notify_status
+tests_unit_check_report_text_load_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=tcgetpgrp
+tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) $(wrap_sandbox) \
+	-Wl,--wrap=crew_has_answered \
 	-Wl,--wrap=call_receive_many -Wl,--wrap=intake_is_pending \
 	-Wl,--wrap=report_tick -Wl,--wrap=service_take_sockets
-tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) \
+tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) $(wrap_sandbox) \
 	-Wl,--wrap=aligned_alloc -Wl,--wrap=bind -Wl,--wrap=epoll_create1 \
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=eventfd \
 	-Wl,--wrap=getrandom -Wl,--wrap=mmap -Wl,--wrap=privilege_drop \

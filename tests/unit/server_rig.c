@@ -4,6 +4,7 @@
 #include "unit/server_rig.h"
 #include "unit/harness.h"
 
+#include "echod/sandbox.h"
 #include "echod/server.h"
 
 #include <errno.h>
@@ -58,6 +59,21 @@ void listen_on(const char *text)
 	const char *reason;
 
 	ck_assert_int_eq(options_add_listen(&options, text, &reason), 0);
+}
+
+struct sandbox_failure sandbox_failure;
+
+int __wrap_sandbox_give_up_files(const struct intake *intake);
+int __wrap_sandbox_limit_calls(const struct intake *intake);
+
+int __wrap_sandbox_give_up_files(const struct intake *intake UNUSED)
+{
+	return sandbox_failure.files;
+}
+
+int __wrap_sandbox_limit_calls(const struct intake *intake UNUSED)
+{
+	return sandbox_failure.calls;
 }
 
 static void *run(void *argument)

@@ -2,6 +2,9 @@
 /*
  * server_run() in a thread of the test's process, with signals, a service
  * manager that listens to notifications, and the log in a pipe.
+ *
+ * Link with -Wl,--wrap=sandbox_give_up_files and sandbox_limit_calls: the test
+ * is not to be in the sandbox.
  */
 #ifndef ECHOD_TESTS_UNIT_SERVER_RIG_H
 #define ECHOD_TESTS_UNIT_SERVER_RIG_H
@@ -12,6 +15,11 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* What entering the sandbox returns. */
+extern struct sandbox_failure {
+	int files, calls;
+} sandbox_failure;
 
 /* For server_rig_start(); one worker and no timeouts, unless the test says. */
 extern struct options options;

@@ -37,7 +37,7 @@ START_TEST(connections_that_kill_are_reset_once)
 	log_await("reset 1, lost 0\n");
 	log_await("the last three instances crashed within 10 s: all "
 		  "connections that they left were reset (please report what "
-		  "coredumpctl tells)\n");
+		  "the journal tells of their ends)\n");
 	/* Others have a chance. */
 	other = connect_client();
 	crash();
