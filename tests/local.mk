@@ -153,7 +153,8 @@ tests_environment = \
 	PYTHON='$(PYTHON)'; export PYTHON; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
 	LINT_CPPFLAGS='-I$(abs_top_srcdir)/src -I$(abs_top_srcdir)/tests \
-		-I$(abs_top_builddir) $(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS) \
+		-I$(abs_top_builddir) $(LIBSYSTEMD_CFLAGS) $(SECCOMP_CFLAGS) \
+		$(JANSSON_CFLAGS) \
 		$(CHECK_CFLAGS)'; \
 	export LINT_CPPFLAGS; \
 	: "$${CK_TIMEOUT_MULTIPLIER=3}"; export CK_TIMEOUT_MULTIPLIER;

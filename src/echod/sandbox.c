@@ -95,14 +95,16 @@ static void permit_removal(int ruleset, const char *file)
 {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
 	struct path_rule rule = { .rights = RIGHT_REMOVE_FILE };
+	int fd;
 
 	strncpy(path, file, sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
-	rule.fd = open(dirname(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (rule.fd < 0)
+	fd = open(dirname(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
 		return;
+	rule.fd = fd;
 	(void)syscall(SYS_landlock_add_rule, ruleset, PATH_BENEATH, &rule, 0);
-	close(rule.fd);
+	close(fd);
 }
 
 /* 0, the ABI, or -errno; `intake`: NULL for nothing at all. */

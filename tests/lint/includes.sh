@@ -17,6 +17,7 @@ common/option_table
 common/ports
 common/units
 common/histogram
+echod/log_entry
 echod/journal
 echod/log
 echod/affinity
