@@ -45,8 +45,8 @@ libechod_a_SOURCES = \
 	src/echod/intake.c src/echod/intake.h \
 	src/echod/intake_bind.c src/echod/intake_state.h \
 	src/echod/intake_own.c \
-	src/echod/limiter.c src/echod/limiter.h \
 	src/echod/journal.c src/echod/journal.h \
+	src/echod/limiter.c src/echod/limiter.h \
 	src/echod/listener.c src/echod/listener.h \
 	src/echod/log.c src/echod/log.h \
 	src/echod/log_entry.h \
@@ -68,9 +68,9 @@ libechod_a_SOURCES = \
 	src/echod/record.c src/echod/record.h \
 	src/echod/record_limiter.c src/echod/record_state.h \
 	src/echod/report.c src/echod/report.h \
-	src/echod/screen.c src/echod/screen.h \
 	src/echod/room.c src/echod/room.h \
 	src/echod/sandbox.h src/echod/sandbox_calls.h \
+	src/echod/screen.c src/echod/screen.h \
 	src/echod/server.c src/echod/server.h \
 	src/echod/server_start.c src/echod/server_state.h \
 	src/echod/service.c src/echod/service.h \

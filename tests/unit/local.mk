@@ -45,10 +45,10 @@ echod_unit_tests = \
 	tests/unit/check_intake_failure \
 	tests/unit/check_intake_own \
 	tests/unit/check_intake_passed \
+	tests/unit/check_journal \
 	tests/unit/check_limiter \
 	tests/unit/check_limiter_source \
 	tests/unit/check_limiter_table \
-	tests/unit/check_journal \
 	tests/unit/check_listener \
 	tests/unit/check_listener_pause \
 	tests/unit/check_listener_shared \
@@ -77,8 +77,8 @@ echod_unit_tests = \
 	tests/unit/check_record_foreign \
 	tests/unit/check_record_limiter \
 	tests/unit/check_report \
-	tests/unit/check_screen \
 	tests/unit/check_room \
+	tests/unit/check_screen \
 	tests/unit/check_server \
 	tests/unit/check_server_failure \
 	tests/unit/check_service \
@@ -278,7 +278,6 @@ tests_unit_check_crew_making_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aligned_alloc \
 	-Wl,--wrap=calloc -Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=eventfd -Wl,--wrap=getrlimit -Wl,--wrap=malloc \
 	-Wl,--wrap=pthread_create -Wl,--wrap=sched_getaffinity
-tests_unit_check_descriptors_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setrlimit
 tests_unit_check_datagram_receive_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=malloc -Wl,--wrap=call_receive_many
 tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
@@ -286,6 +285,7 @@ tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 tests_unit_check_datagram_train_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=call_receive_many \
 	-Wl,--wrap=call_send_many -Wl,--wrap=sendmsg
+tests_unit_check_descriptors_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setrlimit
 tests_unit_check_drain_hand_over_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 tests_unit_check_export_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_fence_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
@@ -337,27 +337,27 @@ tests_unit_check_ping_failure_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--wrap=signalfd -Wl,--wrap=timerfd_create
 tests_unit_check_ping_summary_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--wrap=export_files -Wl,--wrap=mmap
+tests_unit_check_pool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_position_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=call_receive -Wl,--wrap=getsockopt \
 	-Wl,--wrap=socket_unacknowledged -Wl,--wrap=socket_unread
 tests_unit_check_privilege_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getpwnam \
 	-Wl,--wrap=initgroups -Wl,--wrap=setresgid -Wl,--wrap=setresuid
+tests_unit_check_quota_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom \
+	-Wl,--wrap=mmap
 tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_record_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fallocate \
 	-Wl,--wrap=memfd_create -Wl,--wrap=mmap
 tests_unit_check_record_limiter_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=getrandom
-tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sd_journal_sendv \
-	-Wl,--wrap=service_notify_status
-tests_unit_check_report_text_load_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=tcgetpgrp
-tests_unit_check_screen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
-	-Wl,--wrap=sendmsg
-tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=crew_has_answered \
 tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=journal_sendv \
 	-Wl,--wrap=service_notify_status
 tests_unit_check_report_text_load_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=tcgetpgrp
+tests_unit_check_room_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
+	-Wl,--wrap=clock_gettime
+tests_unit_check_screen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
+	-Wl,--wrap=sendmsg
 tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) $(wrap_sandbox) \
 	-Wl,--wrap=crew_has_answered \
 	-Wl,--wrap=call_receive_many -Wl,--wrap=intake_is_pending \
@@ -377,11 +377,6 @@ tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 tests_unit_check_socket_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_stamp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmsg \
 	-Wl,--wrap=setsockopt
-tests_unit_check_pool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
-tests_unit_check_quota_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom \
-	-Wl,--wrap=mmap
-tests_unit_check_room_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
-	-Wl,--wrap=clock_gettime
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_succession_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=service_take_sockets -Wl,--wrap=socketpair
