@@ -15,8 +15,16 @@
 /* Repeated trouble is summed up this often. */
 #define TROUBLE_INTERVAL_USEC (10 * USEC_PER_SEC)
 
-#define TEXT_MAX	1024
 #define NAME_MAX_LENGTH 64
+
+/* As long as the text can be: all counters, each as great as it can be. */
+struct longest_text {
+#define X(name, trouble, help) char name[sizeof(", " #name " ") + 20];
+	COUNTERS(X)
+#undef X
+};
+
+#define TEXT_MAX sizeof(struct longest_text)
 
 static void status_write(char text[REPORT_STATUS_MAX],
 			 const struct stats_snapshot *snapshot,
