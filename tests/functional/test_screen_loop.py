@@ -76,6 +76,16 @@ def lives():
         assert refused("ttl", here, there) == 0
 
 
+@case("but it dies at the limit of a source: --udp-rate", keep_root=True)
+def dies_by_rate():
+    with both("--udp-rate=100/1000") as (neighbour, here, there):
+        for family in ADDRESSES:
+            before = refused("rate", here, there)
+            begin(neighbour, family)
+            until(lambda: refused("rate", here, there) > before, "its end")
+            note(f"{sent(here, there)} answers until then")
+
+
 @case("nor with a foreign service, whose answers have a TTL of their own",
       keep_root=True)
 def reflector():
