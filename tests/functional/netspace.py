@@ -146,21 +146,3 @@ def send_from_port6(port, source, target, data):
         sock.bind((source, 0))
         header = struct.pack("!HHHH", port, target[1], 8 + len(data), 0)
         sock.sendto(header + data, (target[0], 0))
-
-
-class Forger:
-    """Sends UDP/IPv4 datagrams from whatever address and port it is told."""
-
-    def __init__(self, target):
-        self._target = target
-        self._sock = socket.socket(socket.AF_INET, socket.SOCK_RAW,
-                                   socket.IPPROTO_RAW)
-
-    def send(self, address, port, data):
-        """`address` is four bytes.  The kernel fills in length, number and
-        checksum; that of UDP may be missing."""
-        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 64,
-                             socket.IPPROTO_UDP, 0, address,
-                             socket.inet_aton(self._target[0]))
-        udp = struct.pack("!HHHH", port, self._target[1], 8 + len(data), 0)
-        self._sock.sendto(header + udp + data, (self._target[0], 0))

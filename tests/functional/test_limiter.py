@@ -10,7 +10,7 @@ import socket
 import client
 import netspace
 from daemon import Echod, readable
-from echodtest import case, main, until
+from echodtest import case, main, note, until
 from keeper import Keeper
 
 UDP_SEGMENT = 103
@@ -38,9 +38,11 @@ class Scene:
             return client.datagrams((HERE6 if ":" in source else HERE, port),
                                     (source, 0))
 
-    def forger(self, echod):
+    def forge(self, echod, sources):
+        target = (HERE, echod.address("udp")[1])
         with self.neighbour:
-            return netspace.Forger((HERE, echod.address("udp")[1]))
+            for source in sources:
+                netspace.forge((source, FORGED_PORT), target)
 
 
 class Marker:
@@ -178,12 +180,12 @@ def random_sources():
     scene = Scene()
     chance = random.Random(862)
     with Echod(*ANY4) as echod:
-        sock, forger = scene.client(echod), scene.forger(echod)
+        sock = scene.client(echod)
         for _ in range(400):
-            for _ in range(ROUND):
-                # No address of 127/8, 224/3 or 0/8: they are not delivered.
-                forger.send(bytes((chance.randrange(11, 127),)) +
-                            chance.randbytes(3), FORGED_PORT, client.PING)
+            # No address of 127/8, 224/3 or 0/8: they are not delivered.
+            scene.forge(echod, [
+                socket.inet_ntoa(bytes((chance.randrange(11, 127),)) +
+                                 chance.randbytes(3)) for _ in range(ROUND)])
             client.assert_echo(sock)
         received = 400 * (ROUND + 1)
         counters = _await_sum(echod, received)
@@ -194,21 +196,17 @@ def random_sources():
 def forged_victim():
     scene = Scene()
     with Echod(*ANY4, "--udp-rate=10/100") as echod:
-        sock, forger = scene.client(echod), scene.forger(echod)
+        sock = scene.client(echod)
         marker = Marker(echod.address("udp")[1])
-        address = socket.inet_aton(CLIENT)
         # What the client gets until the forger is over the limit is no proof.
         for _ in range(10):
-            for _ in range(ROUND):
-                forger.send(address, FORGED_PORT, client.PING)
+            scene.forge(echod, [CLIENT] * ROUND)
             marker.pass_through()
         echoed = 0
         for _ in range(400):
-            for _ in range(ROUND // 2):
-                forger.send(address, FORGED_PORT, client.PING)
+            scene.forge(echod, [CLIENT] * (ROUND // 2))
             sock.send(client.PING)
-            for _ in range(ROUND // 2):
-                forger.send(address, FORGED_PORT, client.PING)
+            scene.forge(echod, [CLIENT] * (ROUND // 2))
             marker.pass_through()
             echoed += _take_echoes(sock)
         # A quarter of 400, less four and a half sigma.
@@ -241,6 +239,22 @@ def loop():
         assert 500 <= turns < 2000, turns
         counters = _await_sum(echod, turns + 1)
         assert counters["datagrams_refused_rate"] == 1, counters
+
+
+@case("18: a loop of two services dies", keep_root=True)
+def loop_of_two():
+    scene = Scene()
+    with Echod("-l", f"udp:*:{FORGED_PORT + 1}", "--udp-rate=100/500") as here:
+        with scene.neighbour:
+            there = Echod("-l", f"udp:*:{FORGED_PORT}", "--udp-rate=100/500")
+        with there:
+            scene.forge(here, [CLIENT])
+            until(lambda: sum(it.counters()["datagrams_refused_rate"]
+                              for it in (here, there)) == 1, "its end")
+            sent = sum(it.counters()["datagrams_sent"] for it in (here, there))
+            note(f"it died after {sent} answers")
+            # The burst of each, and what comes while it lasts.
+            assert 1000 <= sent < 4000, sent
 
 
 def _expect_debt(port):
