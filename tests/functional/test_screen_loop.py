@@ -69,7 +69,8 @@ def dies6():
 
 @case("without it such a loop does not die of itself", keep_root=True)
 def lives():
-    with both("--loop-ttl", there=()) as (neighbour, here, there):
+    with both("--loop-ttl", "--udp-rate=0",
+              there=("--udp-rate=0",)) as (neighbour, here, there):
         begin(neighbour, 4)
         until(lambda: sent(here, there) > ENOUGH, "a loop")
         note(f"{sent(here, there)} answers and no end")
