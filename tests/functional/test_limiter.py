@@ -124,17 +124,18 @@ def sharing():
 @case("a train counts each of its datagrams", keep_root=True)
 def train():
     scene = Scene()
-    with Echod(*ANY4, "--udp-rate=1/100") as echod:
+    with Echod(*ANY4, "--udp-rate=1/1000") as echod:
         sock = scene.client(echod)
         marker = Marker(echod.address("udp")[1])
         # They go out as they are: the veth pair takes them.
         sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 10)
-        for _ in range(10):
+        echoed = 0
+        for _ in range(100):
             sock.send(bytes(100))
             marker.pass_through()
+            echoed += _take_echoes(sock)
         sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)
-        echoed = _take_echoes(sock)
-        assert echoed == 100, echoed
+        assert echoed == 1000, echoed
         echoed = _send_paced(sock, 400, marker)
         assert echoed < 250, echoed
 

@@ -23,16 +23,16 @@ static void setup(void)
 	limiter_begin(10, BURST);
 }
 
-/* Nine of one bucket; each is in networks of its own. */
-static void find_neighbours(struct address found[9])
+/* Nine that are of one bucket then; each is in networks of its own. */
+static void find_neighbours(struct address found[9], uint64_t usec)
 {
 	struct limiter_bucket *bucket = NULL;
 	uint64_t state = 1;
 
-	limiter_begin(1000000, 1000);
+	limiter_begin(1000, 1000);
 	for (size_t count = 0; count < 9;) {
 		found[count] = source4((uint32_t)next_number(&state));
-		(void)limiter_admits(&found[count], 1, START);
+		(void)limiter_admits(&found[count], 1, usec);
 		if (count == 0)
 			bucket = judge.places[0].bucket;
 		count += judge.places[0].bucket == bucket;
@@ -44,7 +44,7 @@ START_TEST(in_a_full_bucket_who_owes_least_makes_room)
 {
 	struct address found[9];
 
-	find_neighbours(found);
+	find_neighbours(found, START);
 	/* The first owes most, but for the fourth, who owes least. */
 	for (unsigned i = 0; i < 8; i++)
 		ck_assert(
@@ -63,13 +63,26 @@ START_TEST(who_owes_nothing_any_more_makes_room_first)
 {
 	struct address found[9];
 
-	find_neighbours(found);
+	find_neighbours(found, START);
 	for (unsigned i = 0; i < 8; i++)
 		ck_assert(limiter_admits(&found[i], i == 5 ? 10 : 100, START));
 	ck_assert(limiter_admits(&found[8], 1, START + 20000));
 	for (unsigned i = 0; i < 8; i++)
 		ck_assert_uint_eq(admitted(&found[i], START + 20000),
 				  i == 5 ? 1000 : 920);
+}
+END_TEST
+
+/* Just before the clock has turned, which is when nothing looks like a debt. */
+START_TEST(what_was_never_used_is_free_at_any_time)
+{
+	uint64_t now = (UINT64_C(1) << 30) * USEC_PER_MSEC - 50000;
+	struct address found[9];
+
+	find_neighbours(found, now);
+	ck_assert(limiter_admits(&found[0], 1, now));
+	ck_assert(limiter_admits(&found[1], 1, now));
+	ck_assert_uint_eq(admitted(&found[0], now), 999);
 }
 END_TEST
 
@@ -121,7 +134,7 @@ START_TEST(who_lost_his_place_is_looked_for_anew)
 	struct address found[9];
 	struct limiter_judge other;
 
-	find_neighbours(found);
+	find_neighbours(found, START);
 	ck_assert(limiter_admits(&found[0], 1, START));
 	limiter_judge_init(&other, &limiter);
 	for (int i = 1; i < 9; i++)
@@ -244,6 +257,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(many, setup, NULL);
 	tcase_add_test(many, in_a_full_bucket_who_owes_least_makes_room);
 	tcase_add_test(many, who_owes_nothing_any_more_makes_room_first);
+	tcase_add_test(many, what_was_never_used_is_free_at_any_time);
 	tcase_add_test(many, who_remembers_judges_alike);
 	tcase_add_test(many, all_judges_share_the_table);
 	tcase_add_test(many, who_lost_his_place_is_looked_for_anew);
