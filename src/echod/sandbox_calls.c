@@ -21,6 +21,7 @@
 #include <linux/sockios.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -50,6 +51,13 @@
 #define UNLINK SCMP_SYS(unlinkat)
 #endif
 
+/* An argument of 32 bits, of which the kernel ignores the rest of the register.
+ */
+#define INT_IS(argument, value)                                                \
+	{                                                                      \
+		argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value                \
+	}
+
 /* What a tracer makes of a call that is to be skipped: seccomp(2). */
 #define SKIPPED (-1)
 
@@ -76,15 +84,15 @@ static const struct call {
 	/* what is left in queues, at an end */
 	{ .number = SCMP_SYS(ioctl),
 	  .count = 1,
-	  .argument = SCMP_A1_64(SCMP_CMP_EQ, SIOCINQ) },
+	  .argument = INT_IS(1, SIOCINQ) },
 	{ .number = SCMP_SYS(ioctl),
 	  .count = 1,
-	  .argument = SCMP_A1_64(SCMP_CMP_EQ, SIOCOUTQ) },
+	  .argument = INT_IS(1, SIOCOUTQ) },
 	/* the end of what is parked; with AF_UNSPEC, for which 2 bytes do */
 	{ .number = SCMP_SYS(shutdown) },
 	{ .number = SCMP_SYS(connect),
 	  .count = 1,
-	  .argument = SCMP_A2_32(SCMP_CMP_EQ, sizeof(sa_family_t)) },
+	  .argument = INT_IS(2, sizeof(sa_family_t)) },
 	/* at a limit; standard error that takes no more */
 	{ .number = POLL },
 	/* from thread to thread, signals, the log */
@@ -98,7 +106,7 @@ static const struct call {
 	{ .number = SCMP_SYS(munmap) },
 	{ .number = SCMP_SYS(madvise),
 	  .count = 1,
-	  .argument = SCMP_A2_32(SCMP_CMP_EQ, MADV_DONTNEED) },
+	  .argument = INT_IS(2, MADV_DONTNEED) },
 	/* the end; of a fault, see record.c, for which see also below */
 	{ .number = SCMP_SYS(exit) },
 	{ .number = SCMP_SYS(exit_group) },
@@ -131,7 +139,7 @@ static int allow_all(scmp_filter_ctx filter, bool unlinks)
 	const struct call fault = {
 		.number = SCMP_SYS(kill),
 		.count = 1,
-		.argument = SCMP_A0_32(SCMP_CMP_EQ, (scmp_datum_t)getpid()),
+		.argument = INT_IS(0, (scmp_datum_t)getpid()),
 	};
 	const struct call file = { .number = UNLINK };
 	int error = allow(filter, &fault);
