@@ -33,20 +33,26 @@ static void *data_of(struct cmsghdr *cmsg)
 	return CMSG_DATA(cmsg);
 }
 
+/* Is it of this kind, and whole?  Where room ends, the kernel cuts it off. */
+static bool is_one(const struct cmsghdr *cmsg, int level, int type, size_t size)
+{
+	return cmsg->cmsg_level == level && cmsg->cmsg_type == type &&
+	       cmsg->cmsg_len >= CMSG_LEN(size);
+}
+
 static void read_one(struct cmsghdr *cmsg, struct packet_info *info)
 {
-	int level = cmsg->cmsg_level, type = cmsg->cmsg_type;
-
-	if (level == IPPROTO_IP && type == IP_PKTINFO) {
+	if (is_one(cmsg, IPPROTO_IP, IP_PKTINFO, sizeof(*info->info4))) {
 		info->info4 = data_of(cmsg);
 		complete4(info->info4);
-	} else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO) {
+	} else if (is_one(cmsg, IPPROTO_IPV6, IPV6_PKTINFO,
+			  sizeof(*info->info6))) {
 		info->info6 = data_of(cmsg);
-	} else if (level == IPPROTO_UDP && type == UDP_GRO) {
+	} else if (is_one(cmsg, IPPROTO_UDP, UDP_GRO, sizeof(int))) {
 		/* The kernel gives an int, and takes 16 bits. */
 		info->segment = (uint16_t) * (const int *)data_of(cmsg);
-	} else if ((level == IPPROTO_IP && type == IP_TTL) ||
-		   (level == IPPROTO_IPV6 && type == IPV6_HOPLIMIT)) {
+	} else if (is_one(cmsg, IPPROTO_IP, IP_TTL, sizeof(int)) ||
+		   is_one(cmsg, IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int))) {
 		info->ttl = (int16_t) * (const int *)data_of(cmsg);
 	}
 }
@@ -62,6 +68,8 @@ void packet_info_read(struct msghdr *header, struct packet_info *info)
 		struct cmsghdr *cmsg = (void *)at;
 		size_t space = CMSG_ALIGN(cmsg->cmsg_len);
 
+		if (cmsg->cmsg_len > left)
+			return;
 		read_one(cmsg, info);
 		if (space >= left || cmsg->cmsg_len < sizeof(*cmsg))
 			return;

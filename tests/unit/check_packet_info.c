@@ -8,6 +8,7 @@
 #include "unit/harness.h"
 
 #include <arpa/inet.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 static union {
@@ -145,6 +146,41 @@ START_TEST(without_a_packet_info_the_kernel_chooses)
 }
 END_TEST
 
+/* As the kernel does where the room of a message ends. */
+static void cut_off(size_t offset, size_t left)
+{
+	struct cmsghdr *cmsg = (void *)(control.bytes + offset);
+
+	header.msg_controllen = left;
+	if (left > offset && left - offset < cmsg->cmsg_len)
+		cmsg->cmsg_len = left - offset;
+}
+
+START_TEST(control_messages_that_were_cut_off_are_passed_over)
+{
+	size_t second = CMSG_SPACE(sizeof(struct in_pktinfo));
+	size_t third = second + CMSG_SPACE(sizeof(struct in6_pktinfo));
+	int segment = 1200;
+
+	add_info4("127.0.0.2", "127.0.0.2");
+	add_info6("2001:db8::7", 3);
+	add_control(IPPROTO_UDP, UDP_GRO, &segment, sizeof(segment));
+	for (size_t left = header.msg_controllen; left-- > 0;) {
+		cut_off(0, left);
+		cut_off(second, left);
+		cut_off(third, left);
+		packet_info_read(&header, &info);
+		ck_assert(!info.info4 ==
+			  (left < CMSG_LEN(sizeof(struct in_pktinfo))));
+		ck_assert(
+			!info.info6 ==
+			(left < second + CMSG_LEN(sizeof(struct in6_pktinfo))));
+		ck_assert((info.segment == 0) ==
+			  (left < third + CMSG_LEN(sizeof(segment))));
+	}
+}
+END_TEST
+
 /* It started the daemon, which only then asked for IP_PKTINFO. */
 START_TEST(a_datagram_queued_early_is_answered_from_its_destination)
 {
@@ -270,6 +306,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_link_local_reply_keeps_its_interface);
 	tcase_add_test(tcase, ipv4_on_an_ipv6_socket_is_answered_as_ipv4);
 	tcase_add_test(tcase, foreign_control_messages_are_passed_over);
+	tcase_add_test(tcase,
+		       control_messages_that_were_cut_off_are_passed_over);
 	tcase_add_test(tcase, without_a_packet_info_the_kernel_chooses);
 	tcase_add_test(
 		tcase,
