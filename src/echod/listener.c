@@ -134,7 +134,7 @@ static void listener_await_capacity(struct listener *listener,
 	if (!listener->held_up)
 		stats_add(worker->stats, counter, 1);
 	listener->held_up = true;
-	listener_pause(listener);
+	event_source_want(&listener->source, 0);
 	worker_await_capacity(worker, &listener->waiter);
 }
 
@@ -202,7 +202,8 @@ static void listener_on_capacity(struct worker_waiter *waiter)
 	if (!listener->source.reactor && listener_register(listener) < 0)
 		worker_await_capacity(listener->worker, waiter);
 	else
-		listener_resume(listener);
+		event_source_want(&listener->source,
+				  listener->paused ? 0 : EPOLLIN);
 }
 
 int listener_open(struct listener *listener, struct worker *worker, int fd,
@@ -211,7 +212,7 @@ int listener_open(struct listener *listener, struct worker *worker, int fd,
 	int error;
 
 	listener->worker = worker;
-	listener->held_up = false;
+	listener->held_up = listener->paused = false;
 	listener->shared = shared;
 	listener->waiter.on_capacity = listener_on_capacity;
 	list_init(&listener->waiter.link);
@@ -234,11 +235,13 @@ void listener_close(struct listener *listener)
 
 void listener_pause(struct listener *listener)
 {
+	listener->paused = true;
 	event_source_want(&listener->source, 0);
 }
 
 void listener_resume(struct listener *listener)
 {
+	listener->paused = false;
 	event_source_want(&listener->source, EPOLLIN);
 }
 

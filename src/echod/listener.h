@@ -22,6 +22,7 @@ struct listener {
 	bool passed;  /* its backlog outlives us */
 	bool held_up; /* nothing was accepted since it paused */
 	bool shared;  /* by several workers */
+	bool paused;  /* as it was told to */
 };
 
 /*

@@ -195,6 +195,20 @@ START_TEST(resumed_while_it_waits_it_waits_once_more)
 }
 END_TEST
 
+/* The server relies on it when it decides to exit. */
+START_TEST(told_to_pause_while_it_waits_it_stays_paused)
+{
+	(void)starve_two_listeners();
+	listener_pause(&listeners[0]);
+	heal_accepts();
+	retry();
+	rig_turn_often(&rig);
+	ck_assert_uint_eq(rig.policy.connections, 1);
+	listener_resume(&listeners[0]);
+	RIG_AWAIT(&rig, rig.policy.connections == 2);
+}
+END_TEST
+
 START_TEST(connections_beyond_the_limit_wait)
 {
 	int first, second;
@@ -246,6 +260,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, the_end_of_a_connection_resumes_at_once);
 	tcase_add_test(tcase, two_paused_listeners_do_not_wake_each_other);
 	tcase_add_test(tcase, resumed_while_it_waits_it_waits_once_more);
+	tcase_add_test(tcase, told_to_pause_while_it_waits_it_stays_paused);
 	tcase_add_test(tcase, connections_beyond_the_limit_wait);
 	tcase_add_test(tcase, a_closed_listener_waits_for_nothing);
 	suite_add_tcase(suite, tcase);
