@@ -10,9 +10,12 @@ FUZZ_TESTS = \
 	tests/fuzz/fuzz_units
 
 echod_fuzz_tests = \
+	tests/fuzz/fuzz_cmsgs \
+	tests/fuzz/fuzz_datagrams \
 	tests/fuzz/fuzz_environment \
 	tests/fuzz/fuzz_options \
-	tests/fuzz/fuzz_record
+	tests/fuzz/fuzz_record \
+	tests/fuzz/fuzz_schedule
 
 echoping_fuzz_tests = \
 	tests/fuzz/fuzz_message \
@@ -115,6 +118,35 @@ endif
 endif
 
 tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h
+
+# The fake kernel, and what is served on it.
+fake_kernel = \
+	tests/fuzz/echoer.c tests/fuzz/echoer.h \
+	tests/fuzz/fake.h tests/fuzz/fake_state.h \
+	tests/fuzz/fake_call.c \
+	tests/fuzz/fake_clock.c \
+	tests/fuzz/fake_datagram.c \
+	tests/fuzz/fake_descriptor.c \
+	tests/fuzz/fake_epoll.c \
+	tests/fuzz/fake_peer.c \
+	tests/fuzz/fake_reply.c \
+	tests/fuzz/fake_stream.c
+if ENABLE_FUZZING
+fake_kernel += tests/fuzz/mutate.c
+endif
+wrap_fake = -Wl,--wrap=accept4 -Wl,--wrap=call_receive \
+	-Wl,--wrap=call_receive_many -Wl,--wrap=call_send \
+	-Wl,--wrap=call_send_many -Wl,--wrap=clock_gettime -Wl,--wrap=close \
+	-Wl,--wrap=connect -Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl \
+	-Wl,--wrap=epoll_wait -Wl,--wrap=eventfd -Wl,--wrap=getpeername \
+	-Wl,--wrap=getsockopt -Wl,--wrap=ioctl -Wl,--wrap=malloc \
+	-Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=sendmsg \
+	-Wl,--wrap=setsockopt -Wl,--wrap=shutdown -Wl,--wrap=write
+tests_fuzz_fuzz_datagrams_SOURCES = tests/fuzz/fuzz_datagrams.c $(fake_kernel)
+tests_fuzz_fuzz_schedule_SOURCES = tests/fuzz/fuzz_schedule.c $(fake_kernel)
+tests_fuzz_fuzz_datagrams_LDFLAGS = $(AM_LDFLAGS) $(wrap_fake)
+tests_fuzz_fuzz_schedule_LDFLAGS = $(AM_LDFLAGS) $(wrap_fake)
+
 tests_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_fuzz_fuzz_environment_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=journal_sendv -Wl,--wrap=write

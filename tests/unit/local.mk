@@ -38,6 +38,7 @@ echod_unit_tests = \
 	tests/unit/check_drain_hand_over \
 	tests/unit/check_fence \
 	tests/unit/check_foreigners \
+	tests/unit/check_fake \
 	tests/unit/check_guard \
 	tests/unit/check_held \
 	tests/unit/check_idle \
@@ -198,6 +199,16 @@ tests_unit_check_datagram_train_SOURCES = \
 	tests/unit/datagram_train_failure.c \
 	tests/unit/datagram_train_fixture.c
 
+tests_unit_check_fake_SOURCES = \
+	tests/unit/check_fake.c tests/unit/fake.h \
+	tests/unit/fake_calls.c \
+	tests/unit/fake_echo.c \
+	tests/unit/fake_edges.c \
+	tests/unit/world.h \
+	tests/unit/world_fake.c \
+	tests/unit/world_real.c \
+	$(fake_kernel)
+
 tests_unit_check_kernel_SOURCES = \
 	tests/unit/check_kernel.c tests/unit/kernel.h \
 	tests/unit/kernel_address.c \
@@ -289,6 +300,7 @@ tests_unit_check_descriptors_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setrlimit
 tests_unit_check_drain_hand_over_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 tests_unit_check_export_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_fence_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
+tests_unit_check_fake_LDFLAGS = $(AM_LDFLAGS) $(wrap_fake)
 tests_unit_check_flow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--wrap=mmap
 tests_unit_check_flow_connection_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=connect \

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "fuzz/echoer.h"
+
+#include "echod/connection.h"
+#include "echod/datagram_batch.h"
+#include "echod/drain.h"
+#include "fuzz/fake.h"
+#include "fuzz/fuzz.h"
+
+#include <netinet/in.h>
+#include <unistd.h>
+
+/* More than a paused listener or socket waits before it tries again. */
+#define RETRY_USEC (150 * USEC_PER_MSEC)
+
+/* So many such pauses one after the other, for different reasons. */
+#define RETRIES_MAX 8
+
+/* Turns without any effect before the worker waits. */
+#define IDLE_TURNS_MAX 8
+
+static void on_answer(void *context)
+{
+	(void)context;
+}
+
+void echoer_init(struct echoer *echoer)
+{
+	*echoer = (struct echoer){
+		.policy = {
+			.idle_timeout = USEC_INFINITY,
+			.drain_timeout = USEC_INFINITY,
+			.hold_limit = FAKE_PEERS * WORKER_SCRATCH_SIZE,
+			.max_connections = FAKE_DESCRIPTORS,
+			.guard = &echoer->guard,
+		},
+		.fd = -1,
+	};
+	guard_init(&echoer->guard, NULL);
+}
+
+static void echoer_begin(struct echoer *echoer, int fd)
+{
+	echoer->fd = fd;
+	assert(worker_init(&echoer->worker, &echoer->policy, &echoer->stats,
+			   connection_on_idle, drain_on_request, on_answer,
+			   NULL) == 0);
+}
+
+void echoer_listen(struct echoer *echoer, int fd, bool tcp, bool shared,
+		   bool passed)
+{
+	echoer_begin(echoer, fd);
+	echoer->listener.passed = passed;
+	echoer->listener.origin =
+		(struct connection_origin){ .name = "fake", .tcp = tcp };
+	/* Who is sole would be parked, in Unix sockets that are not here. */
+	echoer->listener.origin.sole = !echoer->policy.preserve;
+	assert(listener_open(&echoer->listener, &echoer->worker, fd, shared) ==
+	       0);
+}
+
+void echoer_receive(struct echoer *echoer, int fd, bool unix_peers)
+{
+	struct socket_identity identity = {
+		.kind = SOCKET_DATAGRAM,
+		.family = unix_peers ? AF_UNIX : AF_INET,
+		.type = SOCK_DGRAM,
+		.protocol = unix_peers ? 0 : IPPROTO_UDP,
+	};
+
+	echoer_begin(echoer, fd);
+	assert(datagram_open(&echoer->datagram, &echoer->worker, fd,
+			     &identity) == 0);
+}
+
+uint64_t echoer_count(const struct echoer *echoer, enum counter counter)
+{
+	struct stats_snapshot snapshot = { 0 };
+
+	stats_collect(&echoer->stats, &snapshot);
+	return snapshot.values[counter];
+}
+
+static void check_streams(const struct echoer *echoer,
+			  const struct stats_snapshot *snapshot)
+{
+	const uint64_t *values = snapshot->values;
+	unsigned served = fake_served_count();
+
+	assert(values[COUNTER_connections_accepted] -
+		       values[COUNTER_connections_closed] ==
+	       served);
+	assert(atomic_load(&echoer->policy.connections) == served);
+	assert(values[COUNTER_bytes_sent] == fake_echoed());
+	assert(echoer->worker.held.bytes <= echoer->policy.hold_limit);
+}
+
+static void check_datagrams(const struct echoer *echoer,
+			    const struct stats_snapshot *snapshot)
+{
+	const uint64_t *values = snapshot->values;
+	const struct datagram_batch *batch = echoer->datagram.batch;
+	unsigned planned = batch ? batch_unsent(batch) : 0;
+
+	assert(values[COUNTER_datagrams_received] ==
+	       values[COUNTER_datagrams_sent] +
+		       values[COUNTER_datagrams_unsent] +
+		       stats_refused(snapshot) + planned);
+	fake_check_datagrams(values[COUNTER_datagrams_received],
+			     values[COUNTER_datagrams_sent],
+			     stats_refused(snapshot));
+}
+
+/* While it is paused, nothing new is taken. */
+static void check_pause(struct echoer *echoer, const uint64_t *values)
+{
+	uint64_t taken = values[COUNTER_connections_accepted] +
+			 values[COUNTER_datagrams_received];
+	bool rests = echoer->paused && !echoer->stopping &&
+		     worker_has_answered(&echoer->worker, echoer->asked);
+
+	assert(!rests || !echoer->resting || taken == echoer->taken);
+	echoer->resting = rests;
+	echoer->taken = taken;
+}
+
+static void check_account(struct echoer *echoer)
+{
+	struct stats_snapshot snapshot = { 0 };
+
+	stats_collect(&echoer->stats, &snapshot);
+	check_streams(echoer, &snapshot);
+	check_datagrams(echoer, &snapshot);
+	check_pause(echoer, snapshot.values);
+}
+
+void echoer_turn(struct echoer *echoer)
+{
+	struct reactor *reactor = &echoer->worker.reactor;
+
+	if (reactor->stopping)
+		return;
+	assert(reactor_poll(reactor) == 0);
+	reactor_dispatch(reactor);
+	check_account(echoer);
+}
+
+void echoer_request(struct echoer *echoer, unsigned requests)
+{
+	if (echoer->stopping ||
+	    !worker_has_answered(&echoer->worker, echoer->asked))
+		return;
+	echoer->asked = requests;
+	if (requests & (WORKER_PAUSE | WORKER_RESUME))
+		echoer->paused = requests & WORKER_PAUSE;
+	if (requests & (WORKER_DRAIN | WORKER_ABORT)) {
+		echoer->stopping = true;
+		fake_stopping();
+	}
+	worker_post(&echoer->worker, requests);
+}
+
+static void take_all(void)
+{
+	fake_leave(UINT32_MAX);
+	for (unsigned i = 0; i < FAKE_PEERS; i++) {
+		fake_receive(i, SIZE_MAX);
+		fake_acknowledge(i, 0);
+	}
+	fake_relieve();
+}
+
+/* Until the worker waits, and nobody has moved. */
+static void run(struct echoer *echoer)
+{
+	unsigned idle = 0;
+	uint64_t before;
+	bool blocked;
+	int timeout;
+
+	do {
+		before = fake_progress();
+		take_all();
+		echoer_turn(echoer);
+		blocked = echoer->worker.reactor.stopping ||
+			  fake_is_blocked(&timeout);
+		idle = fake_progress() == before ? idle + 1 : 0;
+		assert(blocked || idle < IDLE_TURNS_MAX);
+	} while (!blocked || idle == 0);
+}
+
+/* May somebody be waiting to be accepted? */
+static bool is_full(const struct echoer *echoer)
+{
+	return echoer->paused || echoer->stopping || fake_is_full() ||
+	       atomic_load(&echoer->policy.connections) >=
+		       echoer->policy.max_connections;
+}
+
+static bool peer_is_settled(const struct echoer *echoer,
+			    const struct fake_view *view)
+{
+	switch (view->end) {
+	case FAKE_WAITING:
+		return is_full(echoer);
+	case FAKE_SERVED:
+		return !echoer->stopping && !view->finished && !view->broken &&
+		       view->taken == view->sent &&
+		       view->delivered == view->sent;
+	case FAKE_FIN:
+		return view->delivered == view->sent;
+	default:
+		return true;
+	}
+}
+
+static bool is_settled(struct echoer *echoer)
+{
+	for (unsigned i = 0; i < FAKE_PEERS; i++) {
+		struct fake_view view = fake_look(i);
+
+		if (!peer_is_settled(echoer, &view))
+			return false;
+	}
+	if (echoer->stopping)
+		return echoer->worker.reactor.stopping;
+	if (echoer->datagram.batch && datagram_is_stuck(&echoer->datagram))
+		return false;
+	return echoer->worker.held.bytes == 0 &&
+	       (echoer->paused || fake_datagrams_are_settled()) &&
+	       worker_has_answered(&echoer->worker, echoer->asked);
+}
+
+void echoer_settle(struct echoer *echoer)
+{
+	unsigned retries = 0;
+
+	fake_fault_none();
+	fake_defer_none();
+	fake_batch(UINT32_MAX);
+	run(echoer);
+	while (!is_settled(echoer)) {
+		assert(retries++ < RETRIES_MAX);
+		fake_advance(RETRY_USEC);
+		run(echoer);
+	}
+}
+
+void echoer_end(struct echoer *echoer)
+{
+	echoer_settle(echoer);
+	echoer_request(echoer, WORKER_DRAIN);
+	echoer_settle(echoer);
+	assert(list_is_empty(&echoer->worker.connections.entries));
+	worker_deinit(&echoer->worker);
+	(void)close(echoer->fd);
+	assert(fake_open_count() == 0);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The code under test, on the fake kernel: a worker without a thread, and a
+ * listener or datagram sockets.  Whatever its owner lets happen, after each
+ * turn the worker's account agrees with the kernel's, and once the world is at
+ * rest nothing is left undone.
+ */
+#ifndef ECHOD_TESTS_FUZZ_ECHOER_H
+#define ECHOD_TESTS_FUZZ_ECHOER_H
+
+#include "echod/datagram.h"
+#include "echod/guard.h"
+#include "echod/listener.h"
+#include "echod/worker.h"
+
+#include <stdbool.h>
+
+struct echoer {
+	struct worker_policy policy; /* set by the owner */
+	struct guard guard;
+	struct stats stats;
+	struct worker worker;
+	struct listener listener;
+	struct datagram datagram;
+	int fd;		/* of the listener or of the datagram socket */
+	unsigned asked; /* the last request */
+	bool paused, stopping;
+	bool resting;	/* it has paused, */
+	uint64_t taken; /* and had accepted and received so many */
+};
+
+/* A policy that limits nothing. */
+void echoer_init(struct echoer *echoer);
+
+/* Serve streams; the fake kernel has begun. */
+void echoer_listen(struct echoer *echoer, int fd, bool tcp, bool shared,
+		   bool passed);
+
+/* Serve datagrams. */
+void echoer_receive(struct echoer *echoer, int fd, bool unix_peers);
+
+/* Poll and dispatch, once, and see that all is in order. */
+void echoer_turn(struct echoer *echoer);
+
+/* As the server asks; nothing if an earlier request is on its way. */
+void echoer_request(struct echoer *echoer, unsigned requests);
+
+/*
+ * Nothing fails any more, and peers take what is there.  Until the worker
+ * waits, and nothing moves; it may not take turns for nothing before.  Then
+ * everything has been done that can be.
+ */
+void echoer_settle(struct echoer *echoer);
+
+/* Stop, settle, and give everything back. */
+void echoer_end(struct echoer *echoer);
+
+uint64_t echoer_count(const struct echoer *echoer, enum counter counter);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the fake kernel consists of.  Private to its files: fake_descriptor.c
+ * has the table, fake_epoll.c the events, fake_clock.c time and faults,
+ * fake_stream.c and fake_peer.c both ends of streams, fake_datagram.c UDP, and
+ * fake_call.c the wrappers.
+ */
+#ifndef ECHOD_TESTS_FUZZ_FAKE_STATE_H
+#define ECHOD_TESTS_FUZZ_FAKE_STATE_H
+
+#include "common/list.h"
+#include "fuzz/fake.h"
+#include "fuzz/fuzz.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+enum fake_kind {
+	FAKE_FREE,
+	FAKE_EPOLL,
+	FAKE_EVENT,
+	FAKE_LISTENER,
+	FAKE_STREAM,
+	FAKE_DATAGRAM,
+};
+
+/* What a descriptor stands for, and its registration with the one epoll. */
+struct fake_file {
+	enum fake_kind kind;
+	struct fake_stream *stream;
+	struct list_node queued; /* for epoll_wait(2) */
+	bool registered;
+	uint32_t armed, ghost;
+	epoll_data_t data;
+};
+
+/* The server's end of a connection, and what the peer has seen. */
+struct fake_stream {
+	enum fake_end end;
+	struct fake_file *file; /* NULL: not accepted, or closed */
+	struct list_node waiting;
+	uint64_t arrived, taken, urgent; /* positions in what the peer sent */
+	uint64_t written, acknowledged, delivered; /* ... and in the echo */
+	bool has_urgent, finished, broken, shut, no_space;
+	bool fin_arrived; /* and was acknowledged */
+	bool abrupt;	  /* close(2) is to reset it */
+	bool struck;	  /* a call was made to fail */
+	bool known;	  /* to epoll, once */
+	int error;
+	size_t phase; /* where in the pattern it begins */
+	uint64_t active;
+	bool told, served; /* of input, by epoll_wait(2); since that */
+	unsigned rounds;   /* that it has been waiting for */
+};
+
+/* --- Descriptors --- */
+int fake_file_open(enum fake_kind kind); /* or -1 and EMFILE */
+int fake_file_number(const struct fake_file *file);
+static inline bool fake_has(int fd)
+{
+	return fd >= FAKE_FIRST;
+}
+/* It must be open, and of that kind. */
+struct fake_file *fake_file(int fd, enum fake_kind kind);
+struct fake_file *fake_file_any(int fd);
+int fake_close(int fd);
+void fake_file_reset(void);
+
+/* --- Clock, faults --- */
+bool fake_is_here(void);
+bool fake_is_ticking(void); /* with each look */
+void fake_moved(void);
+
+/* A call begins: what was to happen before it does. */
+void fake_call_begins(void);
+
+/* Fails: its errno; 0: it does not; FAKE_SHORT: its count is to be short. */
+#define FAKE_SHORT (-1)
+int fake_strikes(enum fake_call call);
+
+/* A wrapper's last word: sets errno. */
+static inline int fake_fails(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/* --- epoll --- */
+void fake_epoll_reset(void);
+int fake_eventfd(unsigned count);
+ssize_t fake_event_read(int fd, void *count);
+ssize_t fake_event_write(int fd, const void *count);
+int fake_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event);
+int fake_epoll_wait(int epoll_fd, struct epoll_event *events, int size,
+		    int timeout);
+void fake_unregister(struct fake_file *file);
+
+/* Something happened; `key` says what, 0 that it concerns everybody. */
+void fake_wake(struct fake_file *file, uint32_t key);
+
+/* What holds for it now. */
+uint32_t fake_level(const struct fake_file *file);
+
+/* --- Streams --- */
+extern struct fake_streams fake_config;
+extern struct fake_stream fake_peers[FAKE_PEERS];
+void fake_stream_reset(void);
+const uint8_t *fake_pattern(const struct fake_stream *stream, uint64_t at);
+uint32_t fake_stream_level(const struct fake_stream *stream);
+uint32_t fake_listener_level(void);
+int fake_accept(int fd);
+ssize_t fake_stream_receive(int fd, void *buffer, size_t size, int flags);
+ssize_t fake_stream_send(int fd, const void *data, size_t length, int flags);
+int fake_stream_shutdown(int fd, int how);
+void fake_stream_linger(int fd);
+void fake_stream_accept(struct fake_stream *stream, struct fake_file *file);
+void fake_stream_close(struct fake_file *file);
+int fake_stream_ioctl(int fd, unsigned long request, int *value);
+void fake_stream_rounds(void);
+
+/* There was no memory: it may be for who is served just now. */
+void fake_stream_strike(void);
+
+/* The peer's kernel takes and acknowledges what it has room for. */
+void fake_stream_flow(struct fake_stream *stream, bool acknowledge);
+void fake_stream_writable(struct fake_stream *stream);
+
+/* The first who waits, or NULL. */
+struct fake_stream *fake_backlog_take(void);
+bool fake_backlog_is_empty(void);
+void fake_backlog_add(struct fake_stream *stream);
+
+/* --- Datagrams --- */
+void fake_datagram_reset(void);
+uint32_t fake_datagram_level(void);
+int fake_receive_many(int fd, struct mmsghdr *messages, unsigned count);
+int fake_send_many(int fd, struct mmsghdr *messages, unsigned count);
+ssize_t fake_send_one(int fd, const struct msghdr *message);
+void fake_datagram_option(int level, int name, int value);
+bool fake_datagram_joins(void);
+
+/* One datagram that the server sends, with what goes with it. */
+struct fake_reply {
+	const void *name, *bytes;
+	size_t name_length, length;
+	const struct in_pktinfo *info4;
+	const struct in6_pktinfo *info6;
+};
+bool fake_datagram_has_room(void);
+void fake_datagram_refuse(void);
+void fake_datagram_answer(const struct fake_reply *reply);
+void fake_datagram_leaves(void);
+
+#endif

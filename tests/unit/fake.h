@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The parts of check_fake, one file each.
+ */
+#ifndef ECHOD_TESTS_UNIT_FAKE_H
+#define ECHOD_TESTS_UNIT_FAKE_H
+
+#include <check.h>
+
+TCase *fake_calls_case(void); /* what calls give */
+TCase *fake_edges_case(void); /* at limits: descriptors, buffers */
+TCase *fake_echo_case(void);  /* what the server makes of it */
+
+#endif
