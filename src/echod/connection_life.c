@@ -170,10 +170,13 @@ static void connection_dismiss(struct worker *worker, int fd,
 	if (origin->adopted) {
 		socket_disconnect(fd);
 		socket_shut_down(fd);
-	} else if (error == -EDQUOT) {
-		STATS_COUNT(worker->stats, connections_refused_source, 1);
+	} else {
+		/* It may have sent something: no FIN is to look like its echo.
+		 */
 		socket_reset_on_close(fd);
 	}
+	if (error == -EDQUOT)
+		STATS_COUNT(worker->stats, connections_refused_source, 1);
 	close(fd);
 	worker_cancel_connection(worker);
 }

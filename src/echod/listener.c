@@ -159,12 +159,15 @@ static void listener_get_in_line(struct listener *listener)
 /* Accept some: false if it paused. */
 static bool listener_accept_some(struct listener *listener, int budget)
 {
+	int failed = 0;
+
 	for (int i = 0; i < budget; i++) {
 		switch (listener_accept(listener)) {
 		case ACCEPT_OK:
 			listener->held_up = false;
 			break;
 		case ACCEPT_NEXT:
+			failed++;
 			break;
 		case ACCEPT_EMPTY:
 			event_source_consume(&listener->source, EPOLLIN);
@@ -179,7 +182,11 @@ static bool listener_accept_some(struct listener *listener, int budget)
 			return false;
 		}
 	}
-	return true;
+	if (failed < budget)
+		return true;
+	/* Whatever fails them all, a firewall say, goes on for a while. */
+	listener_await_capacity(listener, COUNTER_accept_starved);
+	return false;
 }
 
 static void listener_on_ready(struct event_source *source)
@@ -248,7 +255,11 @@ void listener_resume(struct listener *listener)
 void listener_sweep(struct listener *listener)
 {
 	enum accept_outcome outcome = ACCEPT_OK;
+	int failed = 0;
 
-	while (outcome == ACCEPT_OK || outcome == ACCEPT_NEXT)
+	while (outcome == ACCEPT_OK ||
+	       (outcome == ACCEPT_NEXT && failed < ACCEPT_BUDGET)) {
 		outcome = listener_accept(listener);
+		failed = outcome == ACCEPT_NEXT ? failed + 1 : 0;
+	}
 }

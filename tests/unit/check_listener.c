@@ -179,14 +179,33 @@ START_TEST(failing_connections_do_not_take_more_than_a_turn)
 		(struct fault){ .times = FOR_EVER, .error = ECONNABORTED };
 	rig_turn(&rig);
 	ck_assert_uint_eq(accept4_fault.calls, ACCEPT_BUDGET);
+	/* Nor is it tried all the time. */
+	rig_turn_often(&rig);
+	ck_assert_uint_eq(accept4_fault.calls, ACCEPT_BUDGET);
+	ck_assert_uint_eq(RIG_COUNT(&rig, accept_starved), 1);
 	accept4_fault.times = 0;
+	rig_expect_echo(&rig, client, "hello");
+}
+END_TEST
+
+START_TEST(all_but_one_that_fail_are_no_reason_to_pause)
+{
+	int client = tcp_connect(fds[0]);
+
+	AWAIT(tcp_backlog(fds[0]) == 1);
+	accept4_fault = (struct fault){ .times = ACCEPT_BUDGET - 1,
+					.error = ECONNABORTED };
 	rig_turn(&rig);
 	ck_assert_uint_eq(rig.policy.connections, 1);
+	ck_assert_uint_eq(RIG_COUNT(&rig, accept_starved), 0);
 	ck_assert_int_ge(client, 0);
 }
 END_TEST
 
-/* The newcomer is closed, and no descriptor stays behind. */
+/*
+ * The newcomer is reset, as it may have sent something, and no descriptor stays
+ * behind.
+ */
 static void expect_refusal(struct fault *fault, int error)
 {
 	int client = tcp_connect(fds[0]), free_fd = lowest_free_fd();
@@ -194,7 +213,8 @@ static void expect_refusal(struct fault *fault, int error)
 	AWAIT(tcp_backlog(fds[0]) == 1);
 	*fault = (struct fault){ .times = 1, .error = error };
 	rig_turn(&rig);
-	ck_assert(stream_ends_clean(client));
+	await_events(client, POLLERR);
+	ck_assert_int_eq(fd_option(client, SOL_SOCKET, SO_ERROR), ECONNRESET);
 	ck_assert_int_eq(lowest_free_fd(), free_fd);
 	ck_assert_uint_eq(rig.policy.connections, 0);
 	ck_assert_uint_eq(RIG_COUNT(&rig, accept_failed), 1);
@@ -204,13 +224,13 @@ static void expect_refusal(struct fault *fault, int error)
 	rig_expect_echo(&rig, client, "hello");
 }
 
-START_TEST(a_newcomer_that_epoll_does_not_take_is_closed)
+START_TEST(a_newcomer_that_epoll_does_not_take_is_reset)
 {
 	expect_refusal(&epoll_ctl_fault, ENOSPC);
 }
 END_TEST
 
-START_TEST(a_newcomer_without_memory_is_closed)
+START_TEST(a_newcomer_without_memory_is_reset)
 {
 	expect_refusal(&malloc_fault, ENOMEM);
 }
@@ -319,6 +339,18 @@ START_TEST(a_sweep_ends_where_accepting_does)
 }
 END_TEST
 
+START_TEST(a_sweep_does_not_go_on_failing)
+{
+	int client = tcp_connect(fds[0]);
+
+	AWAIT(tcp_backlog(fds[0]) == 1);
+	accept4_fault = (struct fault){ .times = FOR_EVER, .error = EINTR };
+	listener_sweep(&listeners[0]);
+	ck_assert_uint_eq(accept4_fault.calls, ACCEPT_BUDGET);
+	ck_assert_int_ge(client, 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("listener");
@@ -333,8 +365,9 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, a_connection_that_failed_is_skipped, 0,
 			    ARRAY_SIZE(lost_peers));
 	tcase_add_test(tcase, failing_connections_do_not_take_more_than_a_turn);
-	tcase_add_test(tcase, a_newcomer_that_epoll_does_not_take_is_closed);
-	tcase_add_test(tcase, a_newcomer_without_memory_is_closed);
+	tcase_add_test(tcase, all_but_one_that_fail_are_no_reason_to_pause);
+	tcase_add_test(tcase, a_newcomer_that_epoll_does_not_take_is_reset);
+	tcase_add_test(tcase, a_newcomer_without_memory_is_reset);
 	tcase_add_test(tcase, a_listener_that_epoll_does_not_take_is_not_there);
 	tcase_add_test(tcase, only_a_shared_listener_is_armed_exclusively);
 	tcase_add_test(tcase, what_is_not_inherited_is_set);
@@ -342,6 +375,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, connections_outlive_their_listener);
 	tcase_add_test(tcase, a_sweep_accepts_all_that_waits_now);
 	tcase_add_test(tcase, a_sweep_ends_where_accepting_does);
+	tcase_add_test(tcase, a_sweep_does_not_go_on_failing);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
