@@ -29,6 +29,7 @@ void connection_drop_held(struct connection *connection)
 static void connection_free(struct connection *connection, const char *reason)
 {
 	struct worker *worker = worker_of(&connection->source);
+	bool gone = true;
 
 	if (connection->logged)
 		connection_journal_write(journal_of(connection),
@@ -43,9 +44,10 @@ static void connection_free(struct connection *connection, const char *reason)
 	if (connection->sole && !connection->duplicated)
 		event_source_forget(&connection->source);
 	else
-		event_source_remove(&connection->source);
+		gone = event_source_remove(&connection->source);
 	close(connection->source.fd);
-	free(connection);
+	if (gone)
+		free(connection);
 	worker_release_connection(worker);
 }
 

@@ -85,14 +85,29 @@ static void event_source_link(struct event_source *source)
 		list_remove(&source->ready_link);
 }
 
+/* What is there already could not be removed when it was to be: see below. */
+static int register_with(struct reactor *reactor, int fd,
+			 struct epoll_event *event)
+{
+	if (epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, fd, event) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	(void)epoll_ctl(reactor->epoll_fd, EPOLL_CTL_DEL, fd, event);
+	return epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, fd, event) < 0
+		       ? -errno
+		       : 0;
+}
+
 int reactor_add(struct reactor *reactor, struct event_source *source,
 		uint32_t armed, uint32_t wanted)
 {
 	struct epoll_event event = { .events = armed | EPOLLET,
 				     .data.ptr = source };
+	int error = register_with(reactor, source->fd, &event);
 
-	if (epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) < 0)
-		return -errno;
+	if (error < 0)
+		return error;
 	source->reactor = reactor;
 	source->wanted = wanted;
 	return 0;
@@ -109,26 +124,30 @@ int event_source_rearm(struct event_source *source, uint32_t armed)
 	return 0;
 }
 
-void event_source_remove(struct event_source *source)
+bool event_source_remove(struct event_source *source)
 {
 	struct epoll_event unused = { 0 };
+	bool removed;
 
 	if (!source->reactor)
-		return;
+		return true;
 	/*
 	 * Not left to close(2): a duplicate of the descriptor elsewhere (in
 	 * the service manager, say) would keep the registration alive.  It can
 	 * only fail if the owner closed the descriptor before, a bug.
 	 */
-	(void)epoll_ctl(source->reactor->epoll_fd, EPOLL_CTL_DEL, source->fd,
-			&unused);
+	removed = epoll_ctl(source->reactor->epoll_fd, EPOLL_CTL_DEL,
+			    source->fd, &unused) == 0;
 	event_source_forget(source);
+	return removed;
 }
 
 void event_source_forget(struct event_source *source)
 {
 	list_remove(&source->ready_link);
 	source->reactor = NULL;
+	/* If there are events of it all the same, nobody wants them. */
+	source->wanted = 0;
 }
 
 void event_source_want(struct event_source *source, uint32_t wanted)

@@ -87,8 +87,12 @@ int reactor_add(struct reactor *reactor, struct event_source *source,
 /* Change what the kernel reports: 0 or -errno.  Not for EPOLLEXCLUSIVE. */
 int event_source_rearm(struct event_source *source, uint32_t armed) MUST_CHECK;
 
-/* Idempotent; before the descriptor is closed. */
-void event_source_remove(struct event_source *source);
+/*
+ * Idempotent; before the descriptor is closed.  False if the kernel did not do
+ * it: as long as the file is open elsewhere it reports events, which nobody is
+ * told of, but the source has to stay where it is.
+ */
+bool event_source_remove(struct event_source *source);
 
 /*
  * The same without a system call, for a descriptor that the owner closes at

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -151,6 +152,29 @@ START_TEST(open_that_fails_ends_the_socket)
 }
 END_TEST
 
+/* A duplicate elsewhere keeps what could not be removed, and its events. */
+START_TEST(event_after_the_end)
+{
+	static void *left; /* lest it is told to be leaked */
+	int duplicate;
+
+	/* Whoever uses what was freed comes to harm. */
+	ck_assert_int_eq(mallopt(M_PERTURB, 0x5a), 1);
+	open_connection(KIND_TCP);
+	duplicate = dup(fds[SERVER]);
+	left = the_connection();
+	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
+	fault_fail(FAULT_EPOLL_CTL, ENOMEM);
+	SERVE_UNTIL(connections() == 0);
+	ck_assert(!fault_is_pending(FAULT_EPOLL_CTL));
+	ck_assert_int_eq(shutdown(duplicate, SHUT_WR), 0);
+	expect_fin();
+	serve();
+	ck_assert_ptr_nonnull(left);
+	ck_assert_int_eq(close(duplicate), 0);
+}
+END_TEST
+
 START_TEST(waiters_are_told_of_every_end)
 {
 	open_connection(KIND_TCP);
@@ -200,6 +224,7 @@ TCase *connection_fault_case(void)
 	tcase_add_loop_test(tcase, nothing_there_after_all, 0, KIND_COUNT);
 	tcase_add_loop_test(tcase, open_that_fails_ends_the_socket, 0,
 			    ARRAY_SIZE(open_failures));
+	tcase_add_test(tcase, event_after_the_end);
 	tcase_add_test(tcase, waiters_are_told_of_every_end);
 	tcase_add_test(tcase, peer_resets);
 	tcase_add_loop_test(tcase, peer_closes_before_it_gets_its_echo, 0,

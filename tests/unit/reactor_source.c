@@ -79,6 +79,27 @@ START_TEST(add_that_fails_leaves_the_source_unregistered)
 }
 END_TEST
 
+/* Or a listener that gets in line again would never be served any more. */
+START_TEST(source_that_could_not_be_removed_can_be_added)
+{
+	struct probe probe;
+	int fds[2];
+
+	unix_pair(SOCK_STREAM, fds);
+	probe_open(&probe, 'p', fds[0]);
+	ck_assert_int_eq(reactor_add(&reactor, &probe.source, EPOLLIN, EPOLLIN),
+			 0);
+	fault_fail(FAULT_EPOLL_CTL, ENOMEM);
+	event_source_remove(&probe.source);
+	ck_assert_int_eq(reactor_add(&reactor, &probe.source,
+				     EPOLLIN | EPOLLOUT, EPOLLOUT),
+			 0);
+	turn();
+	expect_calls("p");
+	probe_close(&probe);
+}
+END_TEST
+
 START_TEST(rearm_changes_what_the_kernel_reports)
 {
 	struct probe probe;
@@ -269,6 +290,7 @@ TCase *reactor_source_case(void)
 	tcase_add_test(tcase, deinit_closes_once);
 	tcase_add_test(tcase, add_arms_edges_only);
 	tcase_add_test(tcase, add_that_fails_leaves_the_source_unregistered);
+	tcase_add_test(tcase, source_that_could_not_be_removed_can_be_added);
 	tcase_add_test(tcase, rearm_changes_what_the_kernel_reports);
 	tcase_add_test(tcase, edge_is_remembered_until_consumed);
 	tcase_add_test(tcase, consumed_is_only_what_was_said);
