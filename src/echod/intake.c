@@ -64,7 +64,7 @@ int intake_add(struct intake *intake, int fd,
 		.worker = worker,
 		.passed = passed,
 		.own = -1,
-		.overflows = socket_overflows(fd),
+		.overflows = socket_overflows(fd, 0),
 		.identity = *identity,
 	};
 	socket_prepare(fd, identity);
@@ -330,7 +330,7 @@ uint64_t intake_count_overflows(struct intake *intake)
 
 		if (socket->identity.kind != SOCKET_DATAGRAM)
 			continue;
-		overflows = socket_overflows(socket->fd);
+		overflows = socket_overflows(socket->fd, socket->overflows);
 		/* The kernel's counter is 32 bits wide and wraps round. */
 		count += (uint32_t)(overflows - socket->overflows);
 		socket->overflows = overflows;

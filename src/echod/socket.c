@@ -222,7 +222,8 @@ void socket_reset_on_close(int fd)
 {
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) < 0)
+		socket_disconnect(fd);
 }
 
 bool socket_is_unix_stream(int fd)
@@ -271,13 +272,13 @@ unsigned int socket_unread(int fd)
 	return ioctl(fd, SIOCINQ, &count) < 0 ? 0 : (unsigned int)count;
 }
 
-uint32_t socket_overflows(int fd)
+uint32_t socket_overflows(int fd, uint32_t before)
 {
 	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
 	socklen_t length = sizeof(memory);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0)
-		return 0;
+		return before;
 	return memory[SK_MEMINFO_DROPS];
 }
 

@@ -98,8 +98,11 @@ unsigned int socket_unacknowledged(int fd);
 /* Bytes (in all records) that can be received; 0 if unknown. */
 unsigned int socket_unread(int fd);
 
-/* Datagrams dropped so far because the receive queue was full. */
-uint32_t socket_overflows(int fd);
+/*
+ * Datagrams dropped so far because the receive queue was full; as many as
+ * before if the kernel does not say.
+ */
+uint32_t socket_overflows(int fd, uint32_t before);
 
 /* Is there something to accept or to receive? */
 bool socket_is_pending(int fd);

@@ -295,13 +295,13 @@ START_TEST(lost_datagrams_are_counted_once)
 		(void)sendto(client, datagram, sizeof(datagram), 0,
 			     &socket->identity.local.any,
 			     socket->identity.local.length);
-	AWAIT(socket_overflows(socket->fd) > 50);
+	AWAIT(socket_overflows(socket->fd, 0) > 50);
 	ck_assert_uint_gt(intake_count_overflows(&intake), 50);
 	ck_assert_uint_eq(intake_count_overflows(&intake), 0);
 	/* The kernel's counter wraps round. */
 	socket->overflows = UINT32_MAX;
 	ck_assert_uint_eq(intake_count_overflows(&intake),
-			  (uint64_t)socket_overflows(socket->fd) + 1);
+			  (uint64_t)socket_overflows(socket->fd, 0) + 1);
 	close(client);
 }
 END_TEST

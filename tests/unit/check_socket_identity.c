@@ -6,6 +6,7 @@
 
 #include "echod/socket.h"
 #include "unit/harness.h"
+#include "unit/injection.h"
 #include "unit/namespace.h"
 #include "unit/rig.h"
 
@@ -20,6 +21,10 @@
 #define NO_ECHO	   "is a socket of a kind that cannot be echoed"
 #define NO_PEER	   "is a stream socket that is neither listening nor connected"
 #define NOT_SOCKET "is not a socket"
+
+INJECTED(int, -1, setsockopt,
+	 (int fd, int level, int name, const void *value, socklen_t length),
+	 (fd, level, name, value, length))
 
 static struct socket_identity identity;
 static const char *reason;
@@ -182,6 +187,20 @@ START_TEST(a_reset_overtakes_what_is_unsent)
 }
 END_TEST
 
+START_TEST(a_reset_that_cannot_be_left_to_close_is_sent_at_once)
+{
+	int fds[2];
+
+	tcp_pair(fds);
+	(void)fill_send_buffer(fds[SERVER], 0);
+	setsockopt_fault = (struct fault){ .times = 1, .error = ENOMEM };
+	socket_reset_on_close(fds[SERVER]);
+	await_events(fds[CLIENT], POLLERR);
+	ck_assert_int_eq(fd_option(fds[CLIENT], SOL_SOCKET, SO_ERROR),
+			 ECONNRESET);
+}
+END_TEST
+
 START_TEST(queues_tell_their_bytes)
 {
 	int fds[2];
@@ -221,7 +240,7 @@ START_TEST(datagrams_that_find_no_room_are_counted)
 	int fd = udp_socket(&any_port), client = udp_socket(&any_port);
 	unsigned sent = 0, received = 0;
 
-	ck_assert_uint_eq(socket_overflows(fd), 0);
+	ck_assert_uint_eq(socket_overflows(fd, 7), 0);
 	fd_set_option(fd, SOL_SOCKET, SO_RCVBUF, 10000);
 	server = fd_address(fd);
 	for (; sent < 100; sent++)
@@ -232,8 +251,8 @@ START_TEST(datagrams_that_find_no_room_are_counted)
 	while (recv(fd, datagram, sizeof(datagram), 0) > 0)
 		received++;
 	ck_assert_uint_lt(received, sent);
-	ck_assert_uint_eq(socket_overflows(fd), sent - received);
-	ck_assert_uint_eq(socket_overflows(-1), 0);
+	ck_assert_uint_eq(socket_overflows(fd, 0), sent - received);
+	ck_assert_uint_eq(socket_overflows(-1, 7), 7);
 }
 END_TEST
 
@@ -253,6 +272,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, udplite_is_served_as_datagrams);
 	tcase_add_test(tcase, a_peer_has_an_address_or_not);
 	tcase_add_test(tcase, a_reset_overtakes_what_is_unsent);
+	tcase_add_test(tcase,
+		       a_reset_that_cannot_be_left_to_close_is_sent_at_once);
 	tcase_add_test(tcase, queues_tell_their_bytes);
 	tcase_add_test(tcase, a_listener_is_pending_while_somebody_waits);
 	tcase_add_test(tcase, datagrams_that_find_no_room_are_counted);

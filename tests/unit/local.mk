@@ -386,6 +386,8 @@ tests_unit_check_service_store_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_check_settings_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
 tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 	-Wl,--wrap=listen -Wl,--wrap=socket
+tests_unit_check_socket_identity_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=setsockopt
 tests_unit_check_socket_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_stamp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmsg \
 	-Wl,--wrap=setsockopt
