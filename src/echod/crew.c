@@ -257,6 +257,12 @@ void crew_post(struct crew *crew, unsigned requests)
 		worker_post(&crew->workers[i], requests);
 }
 
+void crew_remind(struct crew *crew)
+{
+	for (size_t i = 0; i < crew->worker_count; i++)
+		worker_remind(&crew->workers[i]);
+}
+
 bool crew_has_answered(struct crew *crew, unsigned requests)
 {
 	for (size_t i = 0; i < crew->worker_count; i++) {

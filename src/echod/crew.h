@@ -55,6 +55,7 @@ int crew_start(struct crew *crew) MUST_CHECK;
 int crew_pin(struct crew *crew, const struct options *options) MUST_CHECK;
 
 void crew_post(struct crew *crew, unsigned requests);
+void crew_remind(struct crew *crew);
 bool crew_has_answered(struct crew *crew, unsigned requests);
 bool crew_is_finished(struct crew *crew);
 

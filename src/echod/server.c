@@ -119,6 +119,7 @@ void server_on_signals(struct event_source *source)
 
 	if (read(source->fd, &info, sizeof(info)) != sizeof(info)) {
 		event_source_consume(source, EPOLLIN);
+		server->signals_unread = errno != EAGAIN;
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(signal_table); i++) {
@@ -143,6 +144,15 @@ static void server_decide_exit(struct server *server)
 	server_stop(server, WORKER_ABORT);
 }
 
+static void server_look_at_answers(struct server *server)
+{
+	if (server->state == SERVER_PAUSING &&
+	    crew_has_answered(&server->crew, WORKER_PAUSE))
+		server_decide_exit(server);
+	if (crew_is_finished(&server->crew))
+		reactor_stop(&server->reactor);
+}
+
 void server_on_answers(struct event_source *source)
 {
 	struct server *server = container_of(source, struct server, answers);
@@ -150,11 +160,16 @@ void server_on_answers(struct event_source *source)
 
 	event_source_consume(source, EPOLLIN);
 	(void)!read(source->fd, &count, sizeof(count));
-	if (server->state == SERVER_PAUSING &&
-	    crew_has_answered(&server->crew, WORKER_PAUSE))
-		server_decide_exit(server);
-	if (crew_is_finished(&server->crew))
-		reactor_stop(&server->reactor);
+	server_look_at_answers(server);
+}
+
+/* Nobody tells of an event that was lost: a tick later it makes no odds. */
+static void server_make_up(struct server *server)
+{
+	if (server->signals_unread)
+		event_source_raise(&server->signals, EPOLLIN);
+	crew_remind(&server->crew);
+	server_look_at_answers(server);
 }
 
 static void server_check_idle(struct server *server, bool active)
@@ -183,6 +198,7 @@ void server_on_tick(struct reactor_timer *timer)
 	server->seen = snapshot;
 	report_tick(&server->report, &snapshot, crew_connections(&server->crew),
 		    server->reactor.now);
+	server_make_up(server);
 	server_check_idle(server, active);
 	if (server->state == SERVER_STOPPING)
 		server_extend_stop(server);

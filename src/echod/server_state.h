@@ -32,7 +32,8 @@ struct server {
 	struct crew crew;
 	struct succession succession;
 	bool handing_over;
-	unsigned left; /* connections when it began to stop */
+	bool signals_unread; /* reading them failed */
+	unsigned left;	     /* connections when it began to stop */
 
 	struct reactor reactor;
 	struct event_source signals, answers;

@@ -174,13 +174,24 @@ void worker_join(struct worker *worker)
 	worker->started = false;
 }
 
-void worker_poke(struct worker *worker, unsigned requests)
+static void worker_wake(struct worker *worker)
 {
 	uint64_t one = 1;
 
-	atomic_fetch_or(&worker->requests, requests);
-	/* Fails only if it would overflow: then the worker is woken anyway. */
+	/* Fails if it would overflow: then the worker is woken anyway. */
 	(void)!write(worker->wake_fd, &one, sizeof(one));
+}
+
+void worker_poke(struct worker *worker, unsigned requests)
+{
+	atomic_fetch_or(&worker->requests, requests);
+	worker_wake(worker);
+}
+
+void worker_remind(struct worker *worker)
+{
+	if (atomic_load(&worker->requests) != 0)
+		worker_wake(worker);
 }
 
 void worker_post(struct worker *worker, unsigned requests)

@@ -148,6 +148,9 @@ void worker_post(struct worker *worker, unsigned requests);
 /* From another worker's thread: the same, and nobody hears of the answer. */
 void worker_poke(struct worker *worker, unsigned requests);
 
+/* Wake it again if it has not seen them, for a wake-up that was lost. */
+void worker_remind(struct worker *worker);
+
 /*
  * Were these dealt with since they were posted, or is the worker gone?  Post a
  * request again only when it was answered: answers are not told apart.

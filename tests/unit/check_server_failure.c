@@ -78,6 +78,41 @@ int __wrap_privilege_drop(const char *user)
 	return fault_strikes(&privilege_drop_fault) ? -errno : 0;
 }
 
+/* Events that are lost: of the main thread if `mine`, of workers otherwise. */
+static struct {
+	atomic_bool mine;
+	atomic_uint reads, writes;
+} lost;
+
+static bool is_lost(atomic_uint *left, size_t size, size_t wanted)
+{
+	bool mine = pthread_equal(pthread_self(), server_thread);
+
+	if (size != wanted || mine != atomic_load(&lost.mine) ||
+	    atomic_load(left) == 0)
+		return false;
+	atomic_fetch_sub(left, 1);
+	errno = EIO;
+	return true;
+}
+
+WRAPPED(ssize_t, read, (int fd, void *bytes, size_t size));
+WRAPPED(ssize_t, write, (int fd, const void *bytes, size_t size));
+
+ssize_t __wrap_read(int fd, void *bytes, size_t size)
+{
+	if (is_lost(&lost.reads, size, sizeof(struct signalfd_siginfo)))
+		return -1;
+	return __real_read(fd, bytes, size);
+}
+
+ssize_t __wrap_write(int fd, const void *bytes, size_t size)
+{
+	if (is_lost(&lost.writes, size, sizeof(uint64_t)))
+		return -1;
+	return __real_write(fd, bytes, size);
+}
+
 static const struct {
 	struct fault *fault;
 	unsigned skip, times;
@@ -211,6 +246,29 @@ START_TEST(a_signal_is_dealt_with_once)
 }
 END_TEST
 
+static const struct {
+	bool mine;
+	unsigned reads, writes;
+} losses[] = {
+	{ true, 1, 0 },	 /* the signal itself */
+	{ true, 0, 1 },	 /* what workers are asked for */
+	{ false, 0, 2 }, /* their answers */
+};
+
+START_TEST(it_stops_though_an_event_was_lost)
+{
+	listen_on("127.0.0.1:0");
+	server_rig_start();
+	atomic_store(&lost.mine, losses[_i].mine);
+	atomic_store(&lost.reads, losses[_i].reads);
+	atomic_store(&lost.writes, losses[_i].writes);
+	send_signal(SIGTERM);
+	ck_assert_int_eq(server_rig_join(), 0);
+	ck_assert_uint_eq(atomic_load(&lost.reads), 0);
+	ck_assert_uint_eq(atomic_load(&lost.writes), 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("server_failure");
@@ -225,6 +283,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, of_two_threads_the_first_is_ended);
 	tcase_add_loop_test(tcase, privileges_are_dropped_if_asked_for, 0, 2);
 	tcase_add_test(tcase, a_signal_is_dealt_with_once);
+	tcase_add_loop_test(tcase, it_stops_though_an_event_was_lost, 0,
+			    ARRAY_SIZE(losses));
 	tcase_add_test(tcase, a_main_thread_that_fails_ends_the_workers);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -206,6 +206,24 @@ START_TEST(counter_that_would_overflow_loses_nothing)
 }
 END_TEST
 
+START_TEST(wake_up_that_was_lost)
+{
+	uint64_t count;
+
+	worker_post(&worker, WORKER_PAUSE);
+	ck_assert_int_eq(read(worker.wake_fd, &count, sizeof(count)),
+			 sizeof(count));
+	turn();
+	ck_assert_uint_eq(asked, 0);
+	worker_remind(&worker);
+	turn();
+	ck_assert_uint_eq(asked, WORKER_PAUSE);
+	/* It has seen it: there is nothing to be reminded of. */
+	worker_remind(&worker);
+	ck_assert_int_eq(read(worker.wake_fd, &count, sizeof(count)), -1);
+}
+END_TEST
+
 START_TEST(thread_answers_and_ends)
 {
 	ck_assert_int_eq(worker_start(&worker), 0);
@@ -265,6 +283,7 @@ static TCase *request_case(void)
 
 	tcase_add_checked_fixture(tcase, worker_setup, worker_teardown);
 	tcase_add_test(tcase, posted_request_is_handled_and_answered);
+	tcase_add_test(tcase, wake_up_that_was_lost);
 	tcase_add_test(tcase, posts_add_up_until_they_are_seen);
 	tcase_add_test(tcase, posting_anew_forgets_only_that_answer);
 	tcase_add_test(tcase, request_that_comes_meanwhile_is_not_lost);

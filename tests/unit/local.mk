@@ -380,6 +380,9 @@ tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) $(wrap_sandbox) \
 	-Wl,--wrap=getrandom -Wl,--wrap=mmap -Wl,--wrap=privilege_drop \
 	-Wl,--wrap=pthread_create \
 	-Wl,--wrap=signalfd
+	-Wl,--wrap=mmap -Wl,--wrap=privilege_drop \
+	-Wl,--wrap=pthread_create -Wl,--wrap=read \
+	-Wl,--wrap=signalfd -Wl,--wrap=write
 tests_unit_check_service_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_unit_check_service_store_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sd_notify_barrier -Wl,--wrap=socketpair
