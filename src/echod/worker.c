@@ -142,10 +142,14 @@ static void *worker_run(void *argument)
 	(void)sem_post(&worker->running);
 	/*
 	 * epoll_wait(2) on a descriptor of our own cannot fail but by a bug;
-	 * the watchdog would notice a worker that is gone.
+	 * the watchdog would notice a worker that is gone.  Peers are not to
+	 * take the end for a FIN, unless another instance has them.
 	 */
-	if (reactor_run(&worker->reactor) < 0)
+	if (reactor_run(&worker->reactor) < 0) {
+		if (!worker->policy->preserve)
+			worker->on_request(worker, WORKER_ABORT);
 		abort();
+	}
 	atomic_store(&worker->finished, true);
 	worker->on_answer(worker->context);
 	return NULL;

@@ -254,14 +254,17 @@ START_TEST(thread_that_cannot_start)
 }
 END_TEST
 
+/* Peers are told, unless they may have another instance. */
 START_TEST(thread_without_its_reactor_aborts)
 {
+	policy.preserve = _i;
 	fault_fail(FAULT_EPOLL_WAIT, EBADF);
 	fault_fail(FAULT_ABORT, 1);
 	ck_assert_int_eq(worker_start(&worker), 0);
 	worker_join(&worker);
 	ck_assert_uint_eq(fault_count(FAULT_ABORT), 1);
 	ck_assert(!atomic_load(&worker.finished));
+	ck_assert_uint_eq(asked, _i ? 0 : WORKER_ABORT);
 	ck_assert_uint_eq(answers, 0);
 }
 END_TEST
@@ -300,7 +303,7 @@ static TCase *thread_case(void)
 	tcase_add_checked_fixture(tcase, worker_setup, worker_teardown);
 	tcase_add_test(tcase, thread_answers_and_ends);
 	tcase_add_test(tcase, thread_that_cannot_start);
-	tcase_add_test(tcase, thread_without_its_reactor_aborts);
+	tcase_add_loop_test(tcase, thread_without_its_reactor_aborts, 0, 2);
 	return tcase;
 }
 
