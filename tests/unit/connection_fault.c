@@ -175,6 +175,31 @@ START_TEST(event_after_the_end)
 }
 END_TEST
 
+/* It may lie in a lot of an earlier instance that the manager still has. */
+START_TEST(event_after_the_end_of_an_adopted_one)
+{
+	const struct connection_origin origin = {
+		.name = "unix:/run/echo",
+		.sole = true,
+		.adopted = true,
+	};
+	int duplicate;
+
+	ck_assert_int_eq(mallopt(M_PERTURB, 0x5a), 1);
+	open_pair(KIND_UNIX);
+	duplicate = dup(fds[SERVER]);
+	ck_assert(worker_reserve_connection(&worker));
+	ck_assert_int_eq(connection_open(&worker, fds[SERVER], &origin, NULL),
+			 0);
+	deliver("hello");
+	fault_fail(FAULT_RECV, ENOBUFS);
+	SERVE_UNTIL(connections() == 0);
+	send_text(fds[CLIENT], "again");
+	serve();
+	ck_assert_int_eq(close(duplicate), 0);
+}
+END_TEST
+
 START_TEST(waiters_are_told_of_every_end)
 {
 	open_connection(KIND_TCP);
@@ -225,6 +250,7 @@ TCase *connection_fault_case(void)
 	tcase_add_loop_test(tcase, open_that_fails_ends_the_socket, 0,
 			    ARRAY_SIZE(open_failures));
 	tcase_add_test(tcase, event_after_the_end);
+	tcase_add_test(tcase, event_after_the_end_of_an_adopted_one);
 	tcase_add_test(tcase, waiters_are_told_of_every_end);
 	tcase_add_test(tcase, peer_resets);
 	tcase_add_loop_test(tcase, peer_closes_before_it_gets_its_echo, 0,
