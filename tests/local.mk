@@ -50,7 +50,8 @@ echod_functional_tests = \
 	tests/functional/test_stream.py \
 	tests/functional/test_syscalls.py \
 	tests/functional/test_unix.py \
-	tests/functional/test_workers.py
+	tests/functional/test_workers.py \
+	tests/torture/test_short.py
 
 # These ask a real echod.
 echoping_functional_tests = \
@@ -116,6 +117,18 @@ else
 check_DATA += check-is-missing
 endif
 endif
+
+# The daemon on a kernel that gives as little as it may.
+if ENABLE_ECHOD
+check_PROGRAMS += tests/torture/echod-short
+endif
+tests_torture_echod_short_SOURCES = src/echod/main.c tests/torture/short.c
+tests_torture_echod_short_LDADD = $(echod_LDADD)
+tests_torture_echod_short_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
+	-Wl,--wrap=call_receive -Wl,--wrap=call_receive_many \
+	-Wl,--wrap=call_send -Wl,--wrap=call_send_many -Wl,--wrap=close \
+	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=read \
+	-Wl,--wrap=recvmsg -Wl,--wrap=sendmsg
 
 tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h
 
@@ -223,6 +236,12 @@ check-restart:
 		"$${ECHOD_CONNECTIONS=1000}"; \
 	export ECHOD_RESTARTS ECHOD_KILLS ECHOD_CONNECTIONS; \
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(restart_tests)'
+
+# Every system call of a daemon that runs fails, with every errno: 15 minutes.
+# TORTURE: a part of it (see torture.py).
+check-torture: all
+	@$(tests_environment) $(PYTHON) \
+		$(srcdir)/tests/torture/torture.py $(TORTURE)
 
 # As root: a million connections (or SCALE) in a virtual machine; ten minutes.
 check-scale: all
@@ -336,7 +355,7 @@ CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-client bench-quick check-functional check-is-missing \
 	check-lint check-model check-peers check-restart check-scale \
-	check-system check-unit compare coverage fuzz
+	check-system check-torture check-unit compare coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
@@ -405,6 +424,15 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/scale/guest \
 	tests/scale/judge.py \
 	tests/scale/run \
+	tests/torture/clients.py \
+	tests/torture/crew.py \
+	tests/torture/fault.py \
+	tests/torture/judge.py \
+	tests/torture/manual.py \
+	tests/torture/scenarios.py \
+	tests/torture/service.py \
+	tests/torture/talk.py \
+	tests/torture/torture.py \
 	tests/system/cases/10-units.bash \
 	tests/system/cases/20-echo.bash \
 	tests/system/cases/30-operate.bash \
