@@ -26,7 +26,8 @@ def pattern(size, seed=0):
     return random.Random(seed).randbytes(size)
 
 
-def _family(address):
+def family_of(address):
+    """Of a host and a port, or of the name of a Unix socket."""
     if isinstance(address, (str, bytes)):
         return socket.AF_UNIX
     return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -35,7 +36,7 @@ def _family(address):
 def connect(address, kind=socket.SOCK_STREAM, source=None,
             receive_buffer=None):
     """A connected socket; of stream kind unless told."""
-    sock = socket.socket(_family(address), kind)
+    sock = socket.socket(family_of(address), kind)
     sock.settimeout(LIMIT)
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

@@ -30,6 +30,7 @@ from traffic_peers import KINDS
 # How many of each kind, of a thousand.
 MIX = {"paced": 880, "busy": 40, "bytewise": 20, "urgent": 20, "stalled": 20,
        "halfclosed": 16, "bulk": 4}
+MORE = ("abandoned", "asked", "answered")  # that some kinds report
 NOTICED = 0.1  # seconds until the end of a service that dies by itself is seen
 FAR = 1e12  # seconds: a moment that does not come
 
@@ -57,8 +58,10 @@ def mix(total, visitors=0):
 class Traffic:
     """The load, as the case sees it; leaving the `with` block ends it."""
 
-    def __init__(self, addresses, counts, preserve_after=1.0, seed=0):
-        """`addresses` are given to the peers in turn."""
+    def __init__(self, addresses, counts, preserve_after=1.0, seed=0,
+                 kinds=KINDS):
+        """`addresses` are given to the peers in turn; kinds: by name, what
+        there may be in `counts`."""
         self.preserve_after = preserve_after
         self.strikes = []
         self.counts = counts
@@ -70,7 +73,8 @@ class Traffic:
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._orders)
-            _run(self._board, addresses, counts, seed, orders, reports)
+            _run(self._board, addresses, counts, kinds, seed, orders,
+                 reports)
         os.close(orders)
         os.close(reports)
 
@@ -141,20 +145,32 @@ class Traffic:
         report = self.report
         wrong = [it for it in report["faults"]
                  if not (excuse and self.excused(it))]
+        self.tell(wrong)
+        assert not wrong, f"{len(wrong)} faults, the first: {wrong[0]}"
+        for kind in self.silent():
+            raise AssertionError(f"no {kind} traffic")
+        return report
+
+    def tell(self, wrong):
+        """What was seen, and which faults have no excuse."""
+        report = self.report
         excused = len(report["faults"]) - len(wrong)
         note(f"{report['connections']} connections, {report['messages']} "
              f"messages, {report['received']} bytes verified, "
              f"{len(self.strikes)} strikes, {len(wrong)} faults; "
              f"{excused} young connections lost")
         for kind, it in report["kinds"].items():
+            more = "".join(f", {it[name]} {name}" for name in MORE
+                           if name in it)
             note(f"  {kind}: {it['peers']} at a time, {it['connections']} in "
-                 f"all, {it['received']} bytes{_stall(it['stalls'])}")
+                 f"all, {it['received']} bytes{more}{_stall(it['stalls'])}")
         for fault in wrong[:20]:
             note(f"  {fault}")
-        assert not wrong, f"{len(wrong)} faults, the first: {wrong[0]}"
-        for kind, it in report["kinds"].items():
-            assert it["received"] or not it["peers"], f"no {kind} traffic"
-        return report
+
+    def silent(self):
+        """Of which kinds nothing was echoed."""
+        return [kind for kind, it in self.report["kinds"].items()
+                if it["peers"] and not it["received"]]
 
 
 @contextlib.contextmanager
@@ -180,7 +196,7 @@ def _stall(stalls):
             f"max {at(1):.1f} ms ({len(stalls)} samples)")
 
 
-def _run(board, addresses, counts, seed, orders, reports):
+def _run(board, addresses, counts, kinds, seed, orders, reports):
     """The process of the load."""
     status = 1
     try:
@@ -194,7 +210,7 @@ def _run(board, addresses, counts, seed, orders, reports):
         index = 0
         for kind, count in counts.items():
             for _ in range(count):
-                loop.add(KINDS[kind], addresses[index % len(addresses)])
+                loop.add(kinds[kind], addresses[index % len(addresses)])
                 index += 1
         loop.run(LIMIT)
         text = json.dumps(loop.report()).encode()

@@ -3,18 +3,19 @@
 all kinds of them have in common.
 
 A peer has one connection at a time, on which it sends what follows in the
-pattern, and knows what has to come back.  Nothing blocks but connecting, which
-on loopback succeeds as long as a backlog has room.
+pattern, and knows what has to come back.  Nothing blocks, connecting neither.
 """
 
+import errno
 import heapq
 import itertools
+import os
 import random
 import select
 import socket
 import time
 
-from daemon import LIMIT
+from client import family_of
 
 # A prime: no buffer's size divides it, so that a piece that is lost, doubled
 # or moved is seen.
@@ -44,6 +45,7 @@ class Loop:
         self.faults = []
         self.finishing = False
         self.budget = BULK_BUDGET
+        self.turns = 0
         self._timers = []
         self._order = itertools.count()
 
@@ -66,13 +68,15 @@ class Loop:
             if self.finishing and deadline is None:
                 deadline = time.monotonic() + limit
                 for peer in list(self.peers.values()):
-                    peer.finish()
+                    # Nothing has been sent on one that does not stand.
+                    (peer.close if peer.connecting else peer.finish)()
             if deadline and time.monotonic() > deadline:
                 break
         for peer in list(self.peers.values()):
             peer.fault("unfinished")
 
     def _turn(self):
+        self.turns += 1
         due = self._timers[0][0] - time.monotonic() if self._timers else TICK
         for fd, events in self.poll.poll(max(0, min(due, TICK)), 256):
             if fd == self.orders:
@@ -80,7 +84,11 @@ class Loop:
                 self.finishing = True
                 return
             peer = self.peers.get(fd)
-            if peer:
+            if not peer or peer.registered == self.turns:
+                continue  # that was of another, who had the number before
+            if peer.connecting:
+                peer.on_connected()
+            else:
                 peer.on_ready(events)
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
@@ -90,19 +98,16 @@ class Loop:
         """Give the bulk streams their share."""
         self.budget = BULK_BUDGET
         for peer in self.all:
-            if peer.wants_budget and not self.finishing:
+            if (peer.wants_budget and not peer.connecting and
+                    not self.finishing):
                 peer.pump()
         self.later(TICK, self._tick)
 
     def report(self):
         kinds = {}
         for peer in self.all:
-            it = kinds.setdefault(peer.kind, {
-                "peers": 0, "connections": 0, "received": 0, "stalls": []})
-            it["peers"] += 1
-            it["connections"] += peer.connections
-            it["received"] += peer.total
-            it["stalls"] += peer.stalls
+            peer.tell(kinds.setdefault(peer.kind, {
+                "peers": 0, "connections": 0, "received": 0, "stalls": []}))
         return {"kinds": kinds, "faults": self.faults[:FAULTS_MAX],
                 "connections": sum(it.connections for it in self.all),
                 "messages": self.board.messages,
@@ -121,6 +126,7 @@ class Peer:
         self.number = number
         self.address = address
         self.sock = None
+        self.connecting = False
         self.connections = 0
         self.total = 0
         self.stalls = []
@@ -129,35 +135,49 @@ class Peer:
     # Its connection
 
     def open(self):
-        family = (socket.AF_UNIX if isinstance(self.address, str) else
-                  socket.AF_INET6 if ":" in self.address[0] else
-                  socket.AF_INET)
-        self.sock = socket.socket(family, socket.SOCK_STREAM)
-        self.sock.settimeout(LIMIT)
+        family = family_of(self.address)
+        self.sock = socket.socket(family, socket.SOCK_STREAM |
+                                  socket.SOCK_NONBLOCK)
         self.sent = self.got = 0
         self.begun = self.first = None
         self.ended = False
         self.opened = time.monotonic()
-        self.connections += 1
         self.base = (self.number * 40503 + self.connections * 7919) % PERIOD
-        try:
-            if self.receive_buffer:
-                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
-                                     self.receive_buffer)
-            self.sock.connect(self.address)
-        except OSError as error:
-            self.fault(f"connect: {error}", again=False)
-            return
+        if self.receive_buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+                                 self.receive_buffer)
         if family != socket.AF_UNIX:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.setblocking(False)
+        error = self.sock.connect_ex(self.address)
+        if error == errno.EAGAIN:  # a Unix backlog is full
+            self.close()
+            self.loop.later(AGAIN, self._open_again)
+            return
+        self.register(select.EPOLLOUT)
+        if error in (0, errno.EINPROGRESS):
+            self.connecting = True
+        else:
+            self.fault(f"connect: {os.strerror(error)}", again=False)
+
+    def register(self, events):
+        self.registered = self.loop.turns
         self.loop.peers[self.sock.fileno()] = self
-        self.loop.poll.register(self.sock.fileno(), select.EPOLLIN)
+        self.loop.poll.register(self.sock.fileno(), events)
+
+    def on_connected(self):
+        self.connecting = False
+        error = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            self.fault(f"connect: {os.strerror(error)}", again=False)
+            return
+        self.connections += 1
+        self.loop.poll.modify(self.sock.fileno(), select.EPOLLIN)
         self.loop.board.opened += 1
         self.begin()
 
     def close(self):
         self.loop.peers.pop(self.sock.fileno(), None)
+        self.connecting = False
         self.sock.close()
         self.sock = None
 
@@ -269,6 +289,13 @@ class Peer:
         sock = self.sock
         self.loop.later(seconds, lambda: self.sock is sock and
                         not self.ended and function())
+
+    def tell(self, kind):
+        """Add to what is reported of its kind."""
+        kind["peers"] += 1
+        kind["connections"] += self.connections
+        kind["received"] += self.total
+        kind["stalls"] += self.stalls
 
     # What differs
 

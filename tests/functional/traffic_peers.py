@@ -165,8 +165,9 @@ class HalfClosed(Peer):
                               select.EPOLLIN if wanted else 0)
 
     def on_ready(self, events):
+        sock = self.sock
         super().on_ready(events)
-        if self.sock and self.slow and not self.loop.finishing:
+        if self.sock is sock and self.slow and not self.loop.finishing:
             self._rest()
 
     def on_data(self, now):
