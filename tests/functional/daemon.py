@@ -312,9 +312,12 @@ class Echod:
         with open(f"/proc/{self.pid}/{name}", encoding="utf-8") as file:
             return file.read()
 
-    def resident(self):
-        """Resident memory in bytes, page by page: exact at any moment."""
-        return 1024 * int(re.search(r"^Rss:\s+(\d+) kB",
+    def resident(self, kind="Rss"):
+        """Resident memory in bytes, page by page: exact at any moment, which
+        is not so in /proc/PID/status.  "Anonymous" leaves out what is in files,
+        such as the program, of which there is more with each part that runs for
+        the first time."""
+        return 1024 * int(re.search(rf"^{kind}:\s+(\d+) kB",
                                     self.proc("smaps_rollup"), re.M)[1])
 
     def descriptors(self):

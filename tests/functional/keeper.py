@@ -41,6 +41,8 @@ End = collections.namedtuple("End", "status log")
 class Keeper(ServiceManager):
     """The manager, and the one service that it has."""
 
+    program = Echod
+
     def __init__(self, *arguments, sockets=(), names=None,
                  store_max=STORE_MAX, restart=True, environment=None, **how):
         """`arguments` and `how` are Echod's, and may be changed from start to
@@ -189,8 +191,9 @@ class Keeper(ServiceManager):
         sockets = self.sockets + [it.fd for it in self.store]
         names = self.names + [it.name for it in self.store]
         environment = {**self.environment, **self._more}
-        self.echod = Echod(*self.arguments, sockets=sockets, names=names,
-                           environment=environment, ready=False, **self.how)
+        self.echod = self.program(
+            *self.arguments, sockets=sockets, names=names,
+            environment=environment, ready=False, **self.how)
 
     def turn(self, timeout=0.0):
         """Do what there is to be done, or await something for so long."""
@@ -298,6 +301,16 @@ def go_on(socks):
     """Assert that they still echo."""
     for sock in socks:
         client.assert_echo(sock, client.pattern(5000))
+
+
+def descriptors(keeper):
+    """How many its process has; not counted is the one by which it tells its
+    manager something at the moment."""
+    counts = []
+    for _ in range(5):
+        keeper.turn_for(0.02)
+        counts.append(keeper.echod.descriptors())
+    return min(counts)
 
 
 def _same(one, other):

@@ -103,6 +103,15 @@ class Echoping:
     def ended(self):
         return self._process.poll() is not None
 
+    def turn(self):
+        """Take in what it has printed, which would fill the pipe else; whether
+        it has ended."""
+        stdout = self._process.stdout
+        while daemon.readable(stdout) and (
+                piece := os.read(stdout.fileno(), 65536)):
+            self.output += piece.decode()
+        return self.ended()
+
     def wait(self, limit=daemon.LIMIT):
         """Await its end; returns itself, with status, output and errors."""
         output, errors = self._process.communicate(timeout=limit)
