@@ -66,6 +66,11 @@ echoping_functional_tests = \
 	tests/functional/test_ping_network.py \
 	tests/functional/test_ping_stream.py
 
+# A short share of each; check-chaos and check-soak are the rest.
+chaos_tests = \
+	tests/chaos/chaos.py \
+	tests/chaos/soak.py
+
 FUNCTIONAL_TESTS =
 if ENABLE_ECHOPING
 FUZZ_TESTS += $(echoping_fuzz_tests)
@@ -73,7 +78,7 @@ endif
 if ENABLE_ECHOD
 FUZZ_TESTS += $(echod_fuzz_tests)
 if ENABLE_ECHOPING
-FUNCTIONAL_TESTS += $(echoping_functional_tests)
+FUNCTIONAL_TESTS += $(echoping_functional_tests) $(chaos_tests)
 endif
 FUNCTIONAL_TESTS += $(echod_functional_tests)
 endif
@@ -242,6 +247,22 @@ check-restart:
 check-torture: all
 	@$(tests_environment) $(PYTHON) \
 		$(srcdir)/tests/torture/torture.py $(TORTURE)
+# Ten minutes (or ECHOD_CHAOS_SECONDS) of clients that do as they like, a network
+# that loses, no descriptors, no log, signals.  What came out is in
+# tests/chaos/chaos.log.
+check-chaos:
+	@: "$${ECHOD_CHAOS_SECONDS=600}"; export ECHOD_CHAOS_SECONDS; \
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/chaos/chaos.py
+
+# 15,000 connections stand through a million others and 100 million messages (or
+# ECHOD_SOAK_CONNECTIONS, ECHOD_SOAK_CYCLES, ECHOD_SOAK_MESSAGES): some minutes.
+# What came out is in tests/chaos/soak.log.
+check-soak:
+	@: "$${ECHOD_SOAK_CONNECTIONS=15000}" "$${ECHOD_SOAK_CYCLES=1000000}" \
+		"$${ECHOD_SOAK_MESSAGES=100000000}" "$${ECHOD_SOAK_TURN=5}"; \
+	export ECHOD_SOAK_CONNECTIONS ECHOD_SOAK_CYCLES ECHOD_SOAK_MESSAGES \
+		ECHOD_SOAK_TURN; \
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/chaos/soak.py
 
 # As root: a million connections (or SCALE) in a virtual machine; ten minutes.
 check-scale: all
@@ -356,6 +377,9 @@ CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
 .PHONY: bench bench-client bench-quick check-functional check-is-missing \
 	check-lint check-model check-peers check-restart check-scale \
 	check-system check-torture check-unit compare coverage fuzz
+.PHONY: bench bench-client bench-quick check-chaos check-functional \
+	check-is-missing check-lint check-model check-peers check-restart \
+	check-scale check-soak check-system check-unit compare coverage fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
@@ -403,6 +427,14 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/bench/targets.py \
 	$(echod_functional_tests) \
 	$(echoping_functional_tests) \
+	$(chaos_tests) \
+	tests/chaos/bursts.py \
+	tests/chaos/clients.py \
+	tests/chaos/crowd.py \
+	tests/chaos/journal.py \
+	tests/chaos/trend.py \
+	tests/chaos/troubles.py \
+	tests/chaos/verdict.py \
 	tests/functional/client.py \
 	tests/functional/conformer.py \
 	tests/functional/daemon.py \
