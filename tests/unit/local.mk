@@ -92,6 +92,7 @@ echod_unit_tests = \
 	tests/unit/check_stream \
 	tests/unit/check_succession \
 	tests/unit/check_watch \
+	tests/unit/check_watchdog \
 	tests/unit/check_worker
 
 echoping_unit_tests = \
@@ -403,4 +404,8 @@ tests_unit_check_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 tests_unit_check_target_open_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 	-Wl,--wrap=getsockopt -Wl,--wrap=setsockopt -Wl,--wrap=socket
 tests_unit_check_target_source_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
+tests_unit_check_watchdog_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=crew_has_answered -Wl,--wrap=crew_post \
+	-Wl,--wrap=service_notify_watchdog \
+	-Wl,--wrap=service_watchdog_usec
 tests_unit_check_worker_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
