@@ -55,15 +55,18 @@ struct parking_lot {
 typedef const char *parking_label(void *context,
 				  const struct socket_identity *identity);
 
+struct parking_seen;
+
 /* Lots that the manager kept, and what became of what lay in them. */
 struct parking {
 	struct worker *workers;
 	size_t worker_count, next_worker;
 	struct parking_lot *lots;
 	size_t lot_count;
-	void *cookies;		 /* seen so far, see tsearch(3) */
-	bool poisoned, spread;	 /* reset all; move all */
-	parking_label *label_of; /* or NULL: after the kind of socket */
+	struct parking_seen *seen; /* sockets so far */
+	void *seen_tree;	   /* of them, see tsearch(3) */
+	bool poisoned, spread;	   /* reset all; move all */
+	parking_label *label_of;   /* or NULL: after the kind of socket */
 	void *context;
 	unsigned adopted, reset, lost;
 	uint64_t skipped; /* bytes that had been echoed already */

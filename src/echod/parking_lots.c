@@ -15,28 +15,53 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static int compare_cookies(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+/* Found by a tree (tsearch(3)), and owned by a list. */
+struct parking_seen {
+	uint64_t cookie;
+	struct parking_seen *older;
+};
 
-	return (left > right) - (left < right);
+static int compare_seen(const void *a, const void *b)
+{
+	const struct parking_seen *left = a, *right = b;
+
+	return (left->cookie > right->cookie) - (left->cookie < right->cookie);
 }
 
+/* Zero is no cookie, but what there is if it cannot be asked for. */
 bool parking_has_seen(struct parking *parking, int fd)
 {
-	uint64_t *cookie = malloc(sizeof(*cookie));
-	uint64_t **found = NULL;
+	struct parking_seen *new = malloc(sizeof(*new)), **found = NULL;
 
-	if (cookie) {
-		*cookie = socket_cookie(fd);
-		found = tsearch(cookie, &parking->cookies, compare_cookies);
+	if (new) {
+		new->cookie = socket_cookie(fd);
+		new->older = parking->seen;
+		found = tsearch(new, &parking->seen_tree, compare_seen);
 	}
-	if (found && *found == cookie)
-		return *cookie == 0;
+	if (found && *found == new) {
+		parking->seen = new;
+		return new->cookie == 0;
+	}
 	if (!found)
 		parking->lost++;
-	free(cookie);
+	free(new);
 	return true;
+}
+
+static void parking_keep_in_list(void *seen UNUSED)
+{
+}
+
+static void parking_forget_seen(struct parking *parking)
+{
+	tdestroy(parking->seen_tree, parking_keep_in_list);
+	parking->seen_tree = NULL;
+	while (parking->seen) {
+		struct parking_seen *older = parking->seen->older;
+
+		free(parking->seen);
+		parking->seen = older;
+	}
 }
 
 static bool parking_has_number(const struct parking *parking, int number)
@@ -271,8 +296,7 @@ void parking_settle(struct parking *parking, bool preserve)
 			unstore(lot);
 	}
 	parking->lot_count = kept;
-	tdestroy(parking->cookies, free);
-	parking->cookies = NULL;
+	parking_forget_seen(parking);
 }
 
 void parking_end(struct parking *parking, bool handed_over)

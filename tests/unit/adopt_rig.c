@@ -124,7 +124,8 @@ void adopt_with(size_t count, bool preserve, bool poisoned)
 	ck_assert_int_eq(begin(preserve), 0);
 	parking_adopt(&parking, poisoned);
 	parking_settle(&parking, preserve);
-	ck_assert_ptr_null(parking.cookies);
+	ck_assert_ptr_null(parking.seen_tree);
+	ck_assert_ptr_null(parking.seen);
 	for (size_t i = 0; i < kept_count; i++)
 		ck_assert_int_eq(kept[i].fd, -1);
 }
