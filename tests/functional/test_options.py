@@ -72,6 +72,22 @@ def version():
             assert re.match(r"echod \d+\.\d+", echod.output()), echod.output()
 
 
+@case("what cannot be printed: 1")
+def full_output():
+    for option in ("--help", "--version"):
+        with Echod(option, ready=False, wrapper=(
+                "sh", "-c", 'exec "$@" >/dev/full', "sh")) as echod:
+            assert echod.wait() == 1, f"{option}: {echod.status}"
+
+
+@case("no thread for the log: 1, one line")
+def no_thread():
+    if KEEP_USER:
+        raise Skip("root may have as many threads as it likes")
+    _refused(1, "cannot start a thread", "-l", "127.0.0.1:0",
+             wrapper=("prlimit", "--nproc=0"))
+
+
 @case("an unknown option: 2, one line")
 def unknown_option():
     _refused(2, "--frobnicate", "--frobnicate")

@@ -4,7 +4,7 @@
 # files of it are in a list of its own, what several tests share is in the
 # library.
 
-UNIT_TESTS = \
+common_unit_tests = \
 	tests/unit/check_address \
 	tests/unit/check_address_parse \
 	tests/unit/check_call \
@@ -44,6 +44,7 @@ echod_unit_tests = \
 	tests/unit/check_idle \
 	tests/unit/check_intake \
 	tests/unit/check_intake_failure \
+	tests/unit/check_intake_label \
 	tests/unit/check_intake_own \
 	tests/unit/check_intake_passed \
 	tests/unit/check_journal \
@@ -138,6 +139,7 @@ echoping_unit_tests = \
 	tests/unit/check_target_open \
 	tests/unit/check_target_source
 
+UNIT_TESTS = $(common_unit_tests)
 if ENABLE_ECHOD
 UNIT_TESTS += $(echod_unit_tests)
 if ENABLE_SANDBOX

@@ -177,6 +177,20 @@ START_TEST(refused_renewal_leaves_no_gap)
 }
 END_TEST
 
+START_TEST(held_lot_is_not_renewed)
+{
+	park_members(300);
+	thin_out(0, 300, 2);
+	lot.held = true;
+	ck_assert_int_eq(lot_renew(&lot), -EBUSY);
+	ck_assert_uint_eq(lot.parked, 300);
+	lot.held = false;
+	ck_assert_int_eq(lot_renew(&lot), 0);
+	ck_assert_uint_eq(lot.parked, lot.live);
+	expect_exact();
+}
+END_TEST
+
 START_TEST(message_that_cannot_be_added_changes_nothing)
 {
 	add_members(2);
@@ -202,6 +216,7 @@ TCase *lot_failure_case(void)
 	tcase_add_loop_test(tcase, crash_leaves_duplicates_and_no_gap, 0, 5);
 	tcase_add_test(tcase, so_many_are_in_flight_at_most);
 	tcase_add_test(tcase, refused_renewal_leaves_no_gap);
+	tcase_add_test(tcase, held_lot_is_not_renewed);
 	tcase_add_test(tcase, message_that_cannot_be_added_changes_nothing);
 	return tcase;
 }

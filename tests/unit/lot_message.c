@@ -98,6 +98,15 @@ START_TEST(descriptors_that_do_not_fit_are_told)
 }
 END_TEST
 
+/* Whoever has an end can have the kernel tell the sender, too. */
+START_TEST(other_control_messages_are_passed_over)
+{
+	fd_set_option(lot.exit, SOL_SOCKET, SO_PASSCRED, 1);
+	send_text(lot.entrance, "x");
+	expect_end(expect_at(0, 0));
+}
+END_TEST
+
 START_TEST(end_that_is_none_is_an_error)
 {
 	int pipe_fds[2];
@@ -284,6 +293,7 @@ TCase *lot_message_case(void)
 	tcase_add_test(tcase, to_look_takes_nothing_out);
 	tcase_add_test(tcase, messages_come_in_order);
 	tcase_add_test(tcase, descriptors_that_do_not_fit_are_told);
+	tcase_add_test(tcase, other_control_messages_are_passed_over);
 	tcase_add_test(tcase, end_that_is_none_is_an_error);
 	tcase_add_loop_test(tcase, what_came_back_is_parked, 0, 2);
 	tcase_add_test(tcase, lot_comes_back_again_and_again);

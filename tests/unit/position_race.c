@@ -44,6 +44,7 @@ static struct race {
 	unsigned times;	     /* ... in so many attempts */
 	uint8_t stale;	     /* the first look finds this state, if not 0 */
 	unsigned restless;   /* so many looks find a count of their own */
+	bool refused;	     /* the next second look at the counters fails */
 } race;
 
 static void looked(void)
@@ -80,6 +81,12 @@ int __wrap_getsockopt(int fd, int level, int name, void *value,
 {
 	int result = __real_getsockopt(fd, level, name, value, length);
 
+	if (race.on && race.refused && race.next == LOOK_AGAIN) {
+		race.refused = false;
+		looked();
+		errno = ENOBUFS;
+		return -1;
+	}
 	if (race.on)
 		falsify(value);
 	looked();
@@ -271,6 +278,15 @@ START_TEST(position_is_right_at_any_time)
 }
 END_TEST
 
+START_TEST(refused_second_look_is_an_error)
+{
+	if (!open_pair(_i))
+		return;
+	race.refused = true;
+	expect_in_race(-ENOBUFS, 0);
+}
+END_TEST
+
 TCase *position_race_case(void)
 {
 	TCase *part = tcase_create("race");
@@ -283,6 +299,7 @@ TCase *position_race_case(void)
 			    FAMILIES);
 	tcase_add_loop_test(part, movement_without_end_is_given_up, 0,
 			    FAMILIES);
+	tcase_add_loop_test(part, refused_second_look_is_an_error, 0, FAMILIES);
 	tcase_add_loop_test(part, position_is_right_at_any_time, 0, FAMILIES);
 	return part;
 }
