@@ -5,7 +5,7 @@
 # test, tests/unit/check_NAME.c, in tests/unit/local.mk; a fuzz target is
 # tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME/.
 
-FUZZ_TESTS = \
+common_fuzz_tests = \
 	tests/fuzz/fuzz_address \
 	tests/fuzz/fuzz_units
 
@@ -26,6 +26,7 @@ echod_functional_tests = \
 	tests/functional/test_activation.py \
 	tests/functional/test_addresses.py \
 	tests/functional/test_attack_log.py \
+	tests/functional/test_analysis.py \
 	tests/functional/test_bench.py \
 	tests/functional/test_busy_poll.py \
 	tests/functional/test_crash.py \
@@ -72,6 +73,7 @@ chaos_tests = \
 	tests/chaos/soak.py
 
 FUNCTIONAL_TESTS =
+FUZZ_TESTS = $(common_fuzz_tests)
 if ENABLE_ECHOPING
 FUZZ_TESTS += $(echoping_fuzz_tests)
 endif
@@ -96,6 +98,7 @@ LINT_TESTS = \
 	tests/lint/words.sh
 
 include tests/unit/local.mk
+include tests/analysis/local.mk
 
 # --- Programs ---
 if ENABLE_SANDBOX
@@ -320,33 +323,6 @@ check-peers: all
 	@$(tests_environment) $(PYTHON) $(srcdir)/tests/compare/conformance.py \
 		$(PEERS) || test $$? = 77
 
-# --- make coverage: the tests in a build of their own, executed lines shown ---
-# gcov derives part of the branches by subtraction, and gets -1 or -2 where a
-# process ended while a thread was within a function: gcovr then ends, though
-# only lines are asked for, which it counts.
-COVERAGE_MINIMUM = 90
-if ENABLE_COVERAGE
-coverage: all
-	find . -name '*.gcda' -exec rm -f {} +
-	@status=0; $(MAKE) $(AM_MAKEFLAGS) check \
-		TESTS='$(UNIT_TESTS) $(FUZZ_TESTS) $(FUNCTIONAL_TESTS)' || \
-		status=1; \
-	root=$$(cd $(srcdir) && pwd -P); \
-	gcovr --root "$$root" --filter "$$root/src/" --object-directory . \
-		--gcov-ignore-parse-errors \
-		--txt coverage.txt --fail-under-line $(COVERAGE_MINIMUM) . || \
-		{ status=1; echo "coverage: less than" \
-		"$(COVERAGE_MINIMUM) % of the lines" >&2; }; \
-	cat coverage.txt; exit $$status
-else
-coverage:
-	$(MKDIR_P) coverage
-	test -f coverage/Makefile || (cd coverage && \
-		$(abs_top_srcdir)/configure CC=gcc \
-		CFLAGS='-g -O0' --enable-coverage $(configure_programs))
-	$(MAKE) $(AM_MAKEFLAGS) -C coverage coverage
-endif
-
 # --- make fuzz: every target for FUZZ_SECONDS, new inputs kept in the build ---
 FUZZ_SECONDS = 60
 if ENABLE_FUZZING
@@ -368,11 +344,9 @@ fuzz:
 	$(MAKE) $(AM_MAKEFLAGS) -C fuzz fuzz FUZZ_SECONDS='$(FUZZ_SECONDS)'
 endif
 
-clean-local:
-	rm -rf bench compare-peers coverage fuzz corpus model
-	find . -name '*.gcda' -exec rm -f {} +
-	find . -name '*.gcno' -exec rm -f {} +
-CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
+clean-local: clean-analysis
+	rm -rf bench compare-peers fuzz corpus model
+CLEANFILES += $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-client bench-quick check-functional check-is-missing \
 	check-lint check-model check-peers check-restart check-scale \
@@ -380,6 +354,7 @@ CLEANFILES += coverage.txt $(EXTRA_PROGRAMS)
 .PHONY: bench bench-client bench-quick check-chaos check-functional \
 	check-is-missing check-lint check-model check-peers check-restart \
 	check-scale check-soak check-system check-unit compare coverage fuzz
+	check-system check-unit compare fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \

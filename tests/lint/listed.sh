@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 
 makefiles='Makefile.am completions/local.mk src/local.mk systemd/local.mk
-	tests/local.mk tests/unit/local.mk'
+	tests/local.mk tests/analysis/local.mk tests/unit/local.mk'
 
 files() {
 	find completions src tests systemd man -type f \
