@@ -201,11 +201,15 @@ def no_progress():
 @case("--min-progress: who takes a little now and then stays")
 def slow_progress():
     with Echod(*TCP, "--min-progress=1K/3s") as echod:
-        sock = client.stalled(echod)
+        echod.pause()
+        sock = client.connect(echod.address("tcp"), receive_buffer=4096)
+        client.fill_stopped(sock)
+        echod.resume()
+        # Never so much that echod could send on, and its time begin anew.
         begin = time.monotonic()
         while time.monotonic() < begin + 7:
-            assert sock.recv(4096)
-            time.sleep(0.02)
+            assert sock.recv(256)
+            time.sleep(0.05)
         assert echod.counters()["connections_stalled"] == 0
         until(lambda: echod.counters()["connections_stalled"] == 1, "the end")
         assert client.ending(sock) == "RST"
