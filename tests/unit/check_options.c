@@ -224,19 +224,6 @@ START_TEST(log_connections_is_read)
 }
 END_TEST
 
-START_TEST(udp_offload_is_read)
-{
-	expect_run("--udp-offload=no");
-	ck_assert(!options.udp_offload);
-	expect_run("--udp-offload|yes");
-	ck_assert(options.udp_offload);
-	expect_run("--udp-offload=no|--udp-offload=yes");
-	ck_assert(options.udp_offload);
-	expect_run("--udp-offload=yes|--udp-offload=no");
-	ck_assert(!options.udp_offload);
-}
-END_TEST
-
 START_TEST(preserve_is_read)
 {
 	expect_run("--preserve=yes");
@@ -378,7 +365,6 @@ static Suite *make_suite(void)
 	tcase_add_test(value, user_is_read);
 	tcase_add_test(value, log_level_is_read);
 	tcase_add_test(value, log_connections_is_read);
-	tcase_add_test(value, udp_offload_is_read);
 	tcase_add_test(value, preserve_is_read);
 	suite_add_tcase(suite, value);
 	tcase_add_checked_fixture(listen, NULL, teardown);

@@ -71,6 +71,17 @@ START_TEST(loop_ttl_is_read)
 }
 END_TEST
 
+START_TEST(offload_is_read)
+{
+	parse("|--udp-offload=no");
+	ck_assert(!options.udp_offload);
+	parse("|--udp-offload=no|--udp-offload=yes");
+	ck_assert(options.udp_offload);
+	parse("|--udp-offload=yes|--udp-offload=no");
+	ck_assert(!options.udp_offload);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("options_datagram");
@@ -80,6 +91,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, allowed_source_ports_are_read);
 	tcase_add_test(tcase, a_later_list_replaces_an_earlier_one);
 	tcase_add_test(tcase, loop_ttl_is_read);
+	tcase_add_test(tcase, offload_is_read);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -381,11 +381,8 @@ tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) $(wrap_sandbox) \
 	-Wl,--wrap=aligned_alloc -Wl,--wrap=bind -Wl,--wrap=epoll_create1 \
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=eventfd \
 	-Wl,--wrap=getrandom -Wl,--wrap=mmap -Wl,--wrap=privilege_drop \
-	-Wl,--wrap=pthread_create \
-	-Wl,--wrap=signalfd
-	-Wl,--wrap=mmap -Wl,--wrap=privilege_drop \
-	-Wl,--wrap=pthread_create -Wl,--wrap=read \
-	-Wl,--wrap=signalfd -Wl,--wrap=write
+	-Wl,--wrap=pthread_create -Wl,--wrap=read -Wl,--wrap=signalfd \
+	-Wl,--wrap=write
 tests_unit_check_service_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_unit_check_service_store_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sd_notify_barrier -Wl,--wrap=socketpair
