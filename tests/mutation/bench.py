@@ -231,7 +231,8 @@ class Bench:
         self._left()
         command = [os.path.join(self.build, test)]
         if test.endswith(".py"):
-            command = ["python3", "-B", os.path.join(self.tree, test)]
+            command = [os.environ.get("PYTHON", "python3"), "-B",
+                       os.path.join(self.tree, test)]
         expires = min(time.monotonic() + limit, self.deadline)
         process = subprocess.Popen(
             command, cwd=self.build, env=self.environment,
