@@ -10,9 +10,10 @@ check-analyzer:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(ANALYSIS_TESTS)'
 
 # The unit tests under memcheck: see tests/analysis/valgrind.  Not that of the
-# kernel, in which is nothing of ours, nor that of the limit on descriptors,
-# which Valgrind keeps to itself.
-without_valgrind = tests/unit/check_descriptors tests/unit/check_kernel
+# kernel, in which is nothing of ours, nor those that meet the limit on
+# descriptors, which Valgrind keeps to itself.
+without_valgrind = tests/unit/check_descriptors tests/unit/check_kernel \
+	tests/unit/check_parking_adopt
 check-valgrind:
 	CK_TIMEOUT_MULTIPLIER=30; export CK_TIMEOUT_MULTIPLIER; \
 	$(MAKE) $(AM_MAKEFLAGS) check \
