@@ -348,13 +348,9 @@ clean-local: clean-analysis
 	rm -rf bench compare-peers fuzz corpus model
 CLEANFILES += $(EXTRA_PROGRAMS)
 
-.PHONY: bench bench-client bench-quick check-functional check-is-missing \
-	check-lint check-model check-peers check-restart check-scale \
-	check-system check-torture check-unit compare coverage fuzz
 .PHONY: bench bench-client bench-quick check-chaos check-functional \
 	check-is-missing check-lint check-model check-peers check-restart \
-	check-scale check-soak check-system check-unit compare coverage fuzz
-	check-system check-unit compare fuzz
+	check-scale check-soak check-system check-torture check-unit compare fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What befalls the service: troubles that begin and end at random, two at a
-time or so, each at least once if there is time.
+time or so, each at least once.
 
 Each lasts for a moment, and leaves everything as it was.
 """
@@ -194,12 +194,16 @@ class Fate:
             return
         self._fresh.pop()
         trouble.begin()
-        trouble.times += 1
         self._present[trouble] = now + self._chance.uniform(*trouble.lasts)
 
     def _end(self, trouble):
         del self._present[trouble]
         trouble.end()
+        trouble.times += 1
+
+    def is_complete(self):
+        """Whether each has come and gone."""
+        return all(it.times for it in self._troubles)
 
     def end(self):
         for trouble in list(self._present):
