@@ -16,17 +16,17 @@
 #include <stdbool.h>
 
 struct echoer {
-	struct worker_policy policy; /* set by the owner */
-	struct guard guard;
 	struct stats stats;
 	struct worker worker;
+	uint64_t taken; /* accepted and received when it had paused */
 	struct listener listener;
+	struct worker_policy policy; /* set by the owner */
 	struct datagram datagram;
+	struct guard guard;
 	int fd;		/* of the listener or of the datagram socket */
 	unsigned asked; /* the last request */
 	bool paused, stopping;
-	bool resting;	/* it has paused, */
-	uint64_t taken; /* and had accepted and received so many */
+	bool resting; /* it has paused */
 };
 
 /* A policy that limits nothing. */
