@@ -361,6 +361,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/compare/conformance.py \
 	tests/compare/peers.py \
 	tests/compare/probes.py \
+	tests/RELIABILITY.md \
 	tests/bench/REPORT.md \
 	tests/bench/bulk-1-bytes.svg \
 	tests/bench/connect-rate.svg \
