@@ -159,11 +159,13 @@ int server_start(struct server *server, const sigset_t *signals)
 		error = server_open_record(server, workers + 1);
 	if (error == 0)
 		error = server_make_crew(server, workers);
-	if (error == 0)
+	/* What the manager's watchdog wants is asked outside of the sandbox. */
+	if (error == 0) {
+		server_start_timers(server);
 		error = server_start_crew(server, workers);
+	}
 	if (error < 0)
 		return error;
-	server_start_timers(server);
 	log_message(LOG_INFO, MESSAGE_READY,
 		    "ready: %zu worker%s, %zu socket%s%s", workers,
 		    PLURAL(workers), server->intake.count,

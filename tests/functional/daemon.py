@@ -168,6 +168,8 @@ class Echod:
             environment["LISTEN_FDS"] = str(len(self._sockets))
             environment["LISTEN_PID"] = str(os.getpid())
         environment.update(self._environment)
+        if "WATCHDOG_USEC" in environment:
+            environment["WATCHDOG_PID"] = str(os.getpid())
         if self._wrapper:
             os.set_inheritable(binary, True)
             command = [*self._wrapper, f"/proc/self/fd/{binary}"]

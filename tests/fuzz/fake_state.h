@@ -29,31 +29,31 @@ enum fake_kind {
 
 /* What a descriptor stands for, and its registration with the one epoll. */
 struct fake_file {
-	enum fake_kind kind;
 	struct fake_stream *stream;
 	struct list_node queued; /* for epoll_wait(2) */
-	bool registered;
-	uint32_t armed, ghost;
 	epoll_data_t data;
+	enum fake_kind kind;
+	uint32_t armed, ghost;
+	bool registered;
 };
 
 /* The server's end of a connection, and what the peer has seen. */
 struct fake_stream {
-	enum fake_end end;
 	struct fake_file *file; /* NULL: not accepted, or closed */
 	struct list_node waiting;
 	uint64_t arrived, taken, urgent; /* positions in what the peer sent */
 	uint64_t written, acknowledged, delivered; /* ... and in the echo */
+	size_t phase; /* where in the pattern it begins */
+	uint64_t active;
+	enum fake_end end;
+	int error;
+	unsigned rounds;   /* that it has been waiting for */
+	bool told, served; /* of input, by epoll_wait(2); since that */
 	bool has_urgent, finished, broken, shut, no_space;
 	bool fin_arrived; /* and was acknowledged */
 	bool abrupt;	  /* close(2) is to reset it */
 	bool struck;	  /* a call was made to fail */
 	bool known;	  /* to epoll, once */
-	int error;
-	size_t phase; /* where in the pattern it begins */
-	uint64_t active;
-	bool told, served; /* of input, by epoll_wait(2); since that */
-	unsigned rounds;   /* that it has been waiting for */
 };
 
 /* --- Descriptors --- */
