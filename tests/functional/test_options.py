@@ -8,7 +8,7 @@ import socket
 
 import client
 import netspace
-from daemon import Echod, KEEP_USER, LIMIT
+from daemon import Echod, KEEP_USER, LIMIT, sanitized
 from echodtest import case, main, scratch_directory, Skip
 
 VMADDR_CID_LOCAL = 1
@@ -84,6 +84,8 @@ def full_output():
 def no_thread():
     if KEEP_USER:
         raise Skip("root may have as many threads as it likes")
+    if sanitized():
+        raise Skip("the daemon is built with a sanitizer, which needs threads")
     _refused(1, "cannot start a thread", "-l", "127.0.0.1:0",
              wrapper=("prlimit", "--nproc=0"))
 

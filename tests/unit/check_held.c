@@ -98,6 +98,7 @@ START_TEST(there_is_room_up_to_the_limit)
 		numbers[i] = held_copy(&held, "abc", 3);
 	}
 	ck_assert(!held_pool_has_room(&held));
+	ck_assert_uint_eq(held_copy(&held, "abc", 3), 0);
 	ck_assert_uint_eq(held.bytes, 9);
 	for (int i = 0; i < 3; i++)
 		held_drop(&held, numbers[i]);

@@ -42,9 +42,15 @@ ssize_t __wrap_sendto(int fd, const void *bytes, size_t size, int flags,
 	return (ssize_t)size;
 }
 
+/* Which is not changed. */
 static struct iovec field(const char *text)
 {
-	return (struct iovec){ .iov_base = strdup(text),
+	union {
+		const char *text;
+		void *base;
+	} field = { text };
+
+	return (struct iovec){ .iov_base = field.base,
 			       .iov_len = strlen(text) };
 }
 

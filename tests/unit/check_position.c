@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <unistd.h>
 
 #define GIB (UINT64_C(1) << 30)
 /* Of what a queue can tell: SIOCINQ, SIOCOUTQ. */
@@ -89,6 +90,19 @@ START_TEST(arithmetic)
 }
 END_TEST
 
+START_TEST(what_has_no_queue_is_told)
+{
+	uint64_t taken;
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(position_taken(ends[0], false, &taken), -ENOTTY);
+	ck_assert_int_eq(position_taken(ends[0], true, &taken), -ENOTSOCK);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 static void add_part(Suite *suite, TCase *part)
 {
 	tcase_set_timeout(part, TEST_TIMEOUT_SEC);
@@ -101,6 +115,7 @@ int main(void)
 	TCase *part = tcase_create("arithmetic");
 
 	tcase_add_loop_test(part, arithmetic, 0, ARRAY_SIZE(rows));
+	tcase_add_test(part, what_has_no_queue_is_told);
 	suite_add_tcase(suite, part);
 	add_part(suite, position_state_case());
 	add_part(suite, position_queue_case());
