@@ -39,27 +39,44 @@ static void check_read(const struct packet_info *info)
 	(void)packet_info_is_group(info);
 }
 
+static void check_local(const struct packet_info *info, struct cmsghdr *cmsg)
+{
+	if (info->info4)
+		assert(cmsg->cmsg_type == IP_PKTINFO &&
+		       CMSG_DATA(cmsg) == (void *)info->info4 &&
+		       info->info4->ipi_ifindex == 0);
+	else
+		assert(cmsg->cmsg_type == IPV6_PKTINFO &&
+		       CMSG_DATA(cmsg) == (void *)info->info6);
+}
+
+static void check_ttl(const struct packet_info *info, struct cmsghdr *cmsg)
+{
+	int ttl;
+
+	memcpy(&ttl, CMSG_DATA(cmsg), sizeof(ttl));
+	assert(ttl == info->ttl - 1);
+	assert(cmsg->cmsg_type == (info->info4 ? IP_TTL : IPV6_HOPLIMIT));
+}
+
 /* As the kernel looks at it. */
 static void check_reply(const struct packet_info *info, bool train)
 {
-	unsigned count = 0, infos = info->info4 || info->info6;
+	unsigned count = 0, locals = info->info4 || info->info6;
+	unsigned ttls = info->ttl > 0;
 	struct cmsghdr *cmsg;
 
 	for (cmsg = CMSG_FIRSTHDR(&header); cmsg;
 	     cmsg = CMSG_NXTHDR(&header, cmsg)) {
-		bool last = train && count == infos;
-
-		assert(last == (cmsg->cmsg_level == IPPROTO_UDP));
-		if (info->info4 && !last)
-			assert(cmsg->cmsg_type == IP_PKTINFO &&
-			       CMSG_DATA(cmsg) == (void *)info->info4 &&
-			       info->info4->ipi_ifindex == 0);
-		else if (!last)
-			assert(cmsg->cmsg_type == IPV6_PKTINFO &&
-			       CMSG_DATA(cmsg) == (void *)info->info6);
+		if (count < locals)
+			check_local(info, cmsg);
+		else if (count < locals + ttls)
+			check_ttl(info, cmsg);
+		else
+			assert(cmsg->cmsg_level == IPPROTO_UDP);
 		count++;
 	}
-	assert(count == infos + train);
+	assert(count == locals + ttls + train);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
