@@ -211,7 +211,7 @@ def forged_victim():
             marker.pass_through()
             echoed += _take_echoes(sock)
         # A quarter of 400, less four and a half sigma.
-        assert 61 <= echoed < 250, echoed
+        assert 61 <= echoed < 250, (echoed, echod.counters())
         counters = _await_sum(echod, 10 * ROUND + 10 + 400 * (ROUND + 2))
         refused = counters["datagrams_refused_rate"]
         assert refused > 400 * ROUND // 2, counters
