@@ -10,6 +10,8 @@
 #include "fuzz/fuzz.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* More than a paused listener or socket waits before it tries again. */
@@ -26,8 +28,25 @@ static void on_answer(void *context)
 	(void)context;
 }
 
+static uint64_t schedules, steps;
+
+/* Of one alone, as when a finding is looked at, there is nothing to sum up. */
+static void tell(void)
+{
+	if (schedules > 1)
+		fprintf(stderr,
+			"%llu schedules, %llu steps, %llu system calls "
+			"simulated\n",
+			(unsigned long long)schedules,
+			(unsigned long long)steps,
+			(unsigned long long)fake_call_count());
+}
+
 void echoer_init(struct echoer *echoer)
 {
+	if (schedules++ == 0)
+		(void)atexit(tell);
+	fake_begin();
 	*echoer = (struct echoer){
 		.policy = {
 			.idle_timeout = USEC_INFINITY,
@@ -74,14 +93,6 @@ void echoer_receive(struct echoer *echoer, int fd, bool unix_peers)
 	echoer_begin(echoer, fd);
 	assert(datagram_open(&echoer->datagram, &echoer->worker, fd,
 			     &identity) == 0);
-}
-
-uint64_t echoer_count(const struct echoer *echoer, enum counter counter)
-{
-	struct stats_snapshot snapshot = { 0 };
-
-	stats_collect(&echoer->stats, &snapshot);
-	return snapshot.values[counter];
 }
 
 static void check_streams(const struct echoer *echoer,
@@ -148,7 +159,8 @@ void echoer_turn(struct echoer *echoer)
 	check_account(echoer);
 }
 
-void echoer_request(struct echoer *echoer, unsigned requests)
+/* As the server asks. */
+static void echoer_request(struct echoer *echoer, unsigned requests)
 {
 	if (echoer->stopping ||
 	    !worker_has_answered(&echoer->worker, echoer->asked))
@@ -161,6 +173,16 @@ void echoer_request(struct echoer *echoer, unsigned requests)
 		fake_stopping();
 	}
 	worker_post(&echoer->worker, requests);
+}
+
+void echoer_request_any(struct echoer *echoer, unsigned which)
+{
+	static const unsigned requests[] = {
+		WORKER_ANSWER, WORKER_PAUSE, WORKER_RESUME,
+		WORKER_RESUME, WORKER_DRAIN, WORKER_ABORT,
+	};
+
+	echoer_request(echoer, requests[which % ARRAY_SIZE(requests)]);
 }
 
 static void take_all(void)
@@ -249,8 +271,9 @@ void echoer_settle(struct echoer *echoer)
 	}
 }
 
-void echoer_end(struct echoer *echoer)
+void echoer_end(struct echoer *echoer, size_t taken)
 {
+	steps += taken;
 	echoer_settle(echoer);
 	echoer_request(echoer, WORKER_DRAIN);
 	echoer_settle(echoer);
@@ -258,4 +281,5 @@ void echoer_end(struct echoer *echoer)
 	worker_deinit(&echoer->worker);
 	(void)close(echoer->fd);
 	assert(fake_open_count() == 0);
+	fake_enter(false);
 }

@@ -29,10 +29,13 @@ struct echoer {
 	bool resting; /* it has paused */
 };
 
-/* A policy that limits nothing. */
+/*
+ * A new schedule: the fake kernel begins anew, and the policy limits nothing.
+ * How many there were is told at the end of the program.
+ */
 void echoer_init(struct echoer *echoer);
 
-/* Serve streams; the fake kernel has begun. */
+/* Serve streams. */
 void echoer_listen(struct echoer *echoer, int fd, bool tcp, bool shared,
 		   bool passed);
 
@@ -42,8 +45,11 @@ void echoer_receive(struct echoer *echoer, int fd, bool unix_peers);
 /* Poll and dispatch, once, and see that all is in order. */
 void echoer_turn(struct echoer *echoer);
 
-/* As the server asks; nothing if an earlier request is on its way. */
-void echoer_request(struct echoer *echoer, unsigned requests);
+/*
+ * Ask the worker for something, chosen by any number; nothing if an earlier
+ * request is on its way.
+ */
+void echoer_request_any(struct echoer *echoer, unsigned which);
 
 /*
  * Nothing fails any more, and peers take what is there.  Until the worker
@@ -52,9 +58,7 @@ void echoer_request(struct echoer *echoer, unsigned requests);
  */
 void echoer_settle(struct echoer *echoer);
 
-/* Stop, settle, and give everything back. */
-void echoer_end(struct echoer *echoer);
-
-uint64_t echoer_count(const struct echoer *echoer, enum counter counter);
+/* Stop, settle, and give everything back, after so many steps. */
+void echoer_end(struct echoer *echoer, size_t taken);
 
 #endif

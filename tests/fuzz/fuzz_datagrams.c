@@ -12,24 +12,9 @@
 #include "fuzz/fake.h"
 #include "fuzz/fuzz.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #define HEADER	  4
 #define STEP	  4
 #define STEPS_MAX 512
-
-static uint64_t steps, inputs;
-
-static void tell(void)
-{
-	if (inputs > 1)
-		fprintf(stderr,
-			"%llu schedules, %llu steps, %llu system calls "
-			"simulated\n",
-			(unsigned long long)inputs, (unsigned long long)steps,
-			(unsigned long long)fake_call_count());
-}
 
 /* Short ones, those that are joined to trains, and the longest. */
 static size_t length_of(uint8_t byte)
@@ -86,16 +71,6 @@ static void step_fault(const uint8_t *step)
 		   1 + (step[3] >> 4), step[2]);
 }
 
-static void step_request(struct echoer *echoer, unsigned which)
-{
-	static const unsigned requests[] = {
-		WORKER_ANSWER, WORKER_PAUSE, WORKER_RESUME,
-		WORKER_RESUME, WORKER_DRAIN, WORKER_ABORT,
-	};
-
-	echoer_request(echoer, requests[which % ARRAY_SIZE(requests)]);
-}
-
 static void step_once(struct echoer *echoer, const uint8_t *step)
 {
 	switch (step[0] >> 4) {
@@ -126,7 +101,7 @@ static void step_once(struct echoer *echoer, const uint8_t *step)
 		fake_spurious(echoer->fd, step[2] & (EPOLLIN | EPOLLOUT));
 		break;
 	case 14:
-		step_request(echoer, step[2]);
+		echoer_request_any(echoer, step[2]);
 		break;
 	default:
 		echoer_settle(echoer);
@@ -158,16 +133,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (count == 0)
 		return 0;
-	if (inputs++ == 0)
-		(void)atexit(tell);
-	fake_begin();
 	echoer_init(&echoer);
 	fd = set_kernel(&echoer.policy, data);
 	echoer_receive(&echoer, fd, (data[0] & 3) == 2);
 	for (size_t i = 0; i < count; i++)
 		step_once(&echoer, data + HEADER + i * STEP);
-	steps += count;
-	echoer_end(&echoer);
-	fake_enter(false);
+	echoer_end(&echoer, count);
 	return 0;
 }

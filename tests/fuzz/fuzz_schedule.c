@@ -14,9 +14,6 @@
 #include "fuzz/fake.h"
 #include "fuzz/fuzz.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #define HEADER	  8
 #define STEP	  4
 #define STEPS_MAX 1024
@@ -26,18 +23,6 @@
 
 /* Who has been idle for so long may be ended to make room. */
 #define EVICTION_USEC USEC_PER_SEC
-
-static uint64_t steps, inputs;
-
-static void tell(void)
-{
-	if (inputs > 1)
-		fprintf(stderr,
-			"%llu schedules, %llu steps, %llu system calls "
-			"simulated\n",
-			(unsigned long long)inputs, (unsigned long long)steps,
-			(unsigned long long)fake_call_count());
-}
 
 /* Small amounts as they are, larger ones by their power of two, and around. */
 static size_t amount_of(uint8_t byte)
@@ -103,16 +88,6 @@ static void act(const uint8_t *step)
 		what(who, amount);
 }
 
-static void request(struct echoer *echoer, unsigned which)
-{
-	static const unsigned requests[] = {
-		WORKER_ANSWER, WORKER_PAUSE, WORKER_RESUME,
-		WORKER_RESUME, WORKER_DRAIN, WORKER_ABORT,
-	};
-
-	echoer_request(echoer, requests[which % ARRAY_SIZE(requests)]);
-}
-
 static void spurious(unsigned who, uint32_t events)
 {
 	int fd = fake_look(who).fd;
@@ -158,7 +133,7 @@ static void step_once(struct echoer *echoer, const uint8_t *step)
 		fake_rotate();
 		break;
 	case 14:
-		request(echoer, step[2]);
+		echoer_request_any(echoer, step[2]);
 		break;
 	default:
 		if (step[1] & 1)
@@ -178,17 +153,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (count == 0)
 		return 0;
-	if (inputs++ == 0)
-		(void)atexit(tell);
-	fake_begin();
 	echoer_init(&echoer);
 	set_policy(&echoer.policy, data);
 	echoer_listen(&echoer, set_kernel(&echoer.policy, data), !(data[0] & 1),
 		      data[0] & 4, data[0] & 8);
 	for (size_t i = 0; i < count; i++)
 		step_once(&echoer, data + HEADER + i * STEP);
-	steps += count;
-	echoer_end(&echoer);
-	fake_enter(false);
+	echoer_end(&echoer, count);
 	return 0;
 }
