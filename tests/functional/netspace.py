@@ -58,6 +58,8 @@ class Neighbour:
     """Another namespace behind a cable; `with neighbour:` is being there, and
     sockets made there stay there."""
 
+    # Each knows where the other is: a lost question would cost a second.
+    HARDWARE = {"here": "02:00:00:00:00:01", "there": "02:00:00:00:00:02"}
     HERE = ("10.7.0.1/24", "10.7.0.11/24", "fd07::1/64", "fd07::11/64",
             "fe80::1/64")
     THERE = ("10.7.0.2/24", "fd07::2/64", "fd07::22/64", "fe80::2/64")
@@ -69,20 +71,24 @@ class Neighbour:
             self._there = os.open(OWN_NAMESPACE, os.O_RDONLY)
             ip("link", "add", "name", "there", "type", "veth", "peer", "name",
                "here", "netns", f"/proc/{os.getpid()}/fd/{self._here}")
-            self._set_up("there", self.THERE)
+            self._set_up("there", self.THERE, "here", self.HERE)
         except (OSError, subprocess.CalledProcessError) as error:
             raise Skip(f"no veth pair: {error}") from error
         finally:
             self._enter(self._here)
-        self._set_up("here", self.HERE)
+        self._set_up("here", self.HERE, "there", self.THERE)
 
-    @staticmethod
-    def _set_up(device, addresses):
+    @classmethod
+    def _set_up(cls, device, addresses, other, others):
+        ip("link", "set", device, "address", cls.HARDWARE[device])
         ip("link", "set", device, "addrgenmode", "none")
         ip("link", "set", device, "up")
         for address in addresses:
             extra = ["nodad"] if ":" in address else ["broadcast", "+"]
             ip("addr", "add", address, *extra, "dev", device)
+        for address in others:
+            ip("neighbour", "add", address.partition("/")[0], "lladdr",
+               cls.HARDWARE[other], "dev", device, "nud", "permanent")
 
     @staticmethod
     def _enter(namespace):

@@ -135,7 +135,7 @@ def train():
             marker.pass_through()
             echoed += _take_echoes(sock)
         sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)
-        assert echoed == 1000, echoed
+        assert echoed == 1000, (echoed, echod.counters())
         echoed = _send_paced(sock, 400, marker)
         assert echoed < 250, echoed
 
