@@ -284,7 +284,8 @@ compare: all
 
 # --- Speed; see tests/bench/*.py for what each prints ---
 # Not measured under `make check`, and built only when asked for.
-EXTRA_PROGRAMS = $(timed_programs) tests/bench/bare
+EXTRA_PROGRAMS = $(timed_programs) tests/bench/bare \
+	tests/bench/echod-unconfined
 tests_bench_bare_SOURCES = tests/bench/bare.c
 tests_bench_bare_LDADD =
 
@@ -299,6 +300,11 @@ tests_bench_echoping_timed_SOURCES = src/echoping/main.c tests/bench/timed.c
 tests_bench_echoping_timed_LDADD = $(echoping_LDADD)
 tests_bench_echoping_timed_LDFLAGS = $(timed)
 
+# Valgrind cannot live in the daemon's sandbox.
+tests_bench_echod_unconfined_SOURCES = src/echod/main.c \
+	src/echod/sandbox_none.c
+tests_bench_echod_unconfined_LDADD = $(echod_LDADD)
+
 # Does echoping keep up with a loop that does nothing but send and receive?
 # BENCH: ROUNDS SECONDS CONNECTIONS SIZE.
 bench-client: all
@@ -312,6 +318,7 @@ bench-client: all
 # installed.  Results, report and plots are in $(top_builddir)/bench; BENCH:
 # --only=WORD,... for some of the cells, --save to commit the report.
 bench: all
+	@$(MAKE) $(AM_MAKEFLAGS) tests/bench/echod-unconfined
 	@$(tests_environment) CC='$(CC)'; export CC; \
 		$(PYTHON) $(srcdir)/tests/bench/bench.py $(BENCH) || \
 		test $$? = 77

@@ -15,7 +15,7 @@ import time
 
 import generator
 from process import Failed, Running
-from servers import PORT
+from servers import PORT, UNCONFINED
 
 GROWTH = (10, 100, 1000, 10000)
 GROWTH_BUSY = 10
@@ -144,7 +144,7 @@ def _instructions(plan, scheme, load, milliseconds):
     """Instructions of a run, and the messages in it."""
     log = plan.log("callgrind")
     file = f"{log}.out"
-    with plan.start("echod", transport=scheme, wrapper=(
+    with plan.start(UNCONFINED, transport=scheme, wrapper=(
             "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
             f"--log-file={file}")) as server:
         summary = generator.summarize(

@@ -43,6 +43,7 @@ BUILD = os.path.abspath(os.environ.get("top_builddir") or
                         os.path.join(HERE, "../../build"))
 PLACE = os.path.join(BUILD, "bench")
 ECHOD = os.environ.get("ECHOD") or os.path.join(BUILD, "echod")
+UNCONFINED = os.path.join(BUILD, "tests/bench/echod-unconfined")
 RESULTS = os.path.join(PLACE, "results.jsonl")
 SERVERS = os.path.join(PLACE, "servers.json")
 SKIPPED = 77
@@ -223,7 +224,7 @@ def prepare(arguments):
     """Make the servers; write down who and where."""
     shutil.rmtree(os.path.join(PLACE, "log"), ignore_errors=True)
     os.makedirs(os.path.join(PLACE, "log"))
-    found, left_out = servers.gather(ECHOD, PLACE, say,
+    found, left_out = servers.gather(ECHOD, UNCONFINED, PLACE, say,
                                      lean=arguments.quick)
     with contextlib.suppress(servers.LeftOut):
         servers.provide("valgrind")

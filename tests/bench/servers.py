@@ -68,6 +68,9 @@ FULL_ONLY = ("asyncio", "socket", "socat", "ncat", "busybox")
 # It is given a store for descriptors, see store.py.
 PRESERVING = "--preserve=yes"
 
+# What can be run by a program that needs more than echod may do.
+UNCONFINED = "echod unconfined"
+
 # What differs from echod only by its options.
 VARIANTS = {
     "echod": (),
@@ -161,8 +164,9 @@ def fetch(name, place):
     return Server(name, version, [*peers.with_libraries(root), *words])
 
 
-def echods(program, _place):
-    """The echod of this build, and how else it is started."""
+def echods(program, unconfined):
+    """The echod of this build, how else it is started, and one without its
+    sandbox."""
     try:
         version = _run(program, "--version").split()[1]
     except (LeftOut, IndexError) as error:
@@ -173,17 +177,18 @@ def echods(program, _place):
         if not options or options[0].partition("=")[0] in known:
             found.append(Server(name, version,
                                 [program, "-l", "{port}", *options]))
+    found.append(Server(UNCONFINED, version, [unconfined, "-l", "{port}"]))
     return found
 
 
-def gather(program, place, say, lean=False):
-    """echod, and those that can be had; and the others, with the reason.
+def gather(program, unconfined, place, say, lean=False):
+    """Both echods, and those that can be had; and the others, with the reason.
     lean: without those that only a full run needs."""
     os.makedirs(place, exist_ok=True)
     for name, text in CONFIGURATION.items():
         with open(os.path.join(place, name), "w", encoding="utf-8") as file:
             file.write(text)
-    found, left_out = echods(program, place), {}
+    found, left_out = echods(program, unconfined), {}
     makers = {**{name: build for name in BUILT},
               **{name: script for name in SCRIPTS},
               **{name: fetch for name in PACKAGED}}
