@@ -6,6 +6,10 @@
  * There may be a million: what is kept of each is 32 bytes.  They echo in the
  * order of their numbers, HOLD_ECHOING_MAX at a time; one that was lost still
  * stands.  What ends is not made again: how many still stand is the result.
+ *
+ * At the end each is closed in order (RFC 9293, 3.6), HOLD_PARTING_MAX at a
+ * time: a kernel that is left a million half-closed ones that no process has
+ * gives many of them up, and their other sides never learn of it.
  */
 #include "config.h"
 
@@ -16,9 +20,12 @@
 #include "echoping/pattern.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define HOLD_ECHOING_MAX 128
+#define HOLD_PARTING_MAX 256
 #define HOLD_STRIDE	 4799
 
 struct load_held {
@@ -260,6 +267,80 @@ static void hold_begin(struct load_worker *worker, struct load_link *link)
 		echo_again(worker, link);
 }
 
+/* Until the other side ends, the main thread calls, or time is over. */
+static void sleep_while_open(struct load_worker *worker,
+			     const struct load_link *link, uint64_t until)
+{
+	struct pollfd polled[] = {
+		{ .fd = link->fd, .events = POLLIN },
+		{ .fd = worker->wake_fd, .events = POLLIN },
+	};
+	uint64_t count;
+
+	(void)poll(polled, ARRAY_SIZE(polled),
+		   (int)((until - worker->now) / NSEC_PER_MSEC) + 1);
+	if (polled[1].revents)
+		(void)!read(worker->wake_fd, &count, sizeof(count));
+}
+
+/* 0 once the other side has ended it, too, or why it does not: an errno. */
+static int await_end(struct load_worker *worker, const struct load_link *link,
+		     uint64_t until)
+{
+	for (;;) {
+		ssize_t length =
+			load_receive(link->fd, worker->scratch, PATTERN_SPAN);
+
+		if (length == 0)
+			return 0;
+		if (length < 0 && errno != EAGAIN)
+			return errno;
+		worker->now = clock_now();
+		if (worker->now >= until || load_worker_is_abandoned(worker))
+			return ETIMEDOUT;
+		if (length < 0)
+			sleep_while_open(worker, link, until);
+	}
+}
+
+/* Of these, as many as are open; false if there is no point in going on. */
+static bool part_some(struct load_worker *worker, uint32_t first, uint32_t end)
+{
+	uint64_t until = clock_now() + worker->timeout;
+	int error = 0;
+
+	for (uint32_t i = first; i < end; i++) {
+		const struct load_link *link = load_worker_link(worker, i);
+
+		if (link->state == LINK_OPEN)
+			(void)shutdown(link->fd, SHUT_WR);
+	}
+	for (uint32_t i = first; i < end && error != ETIMEDOUT; i++) {
+		struct load_link *link = load_worker_link(worker, i);
+
+		if (link->state != LINK_OPEN)
+			continue;
+		error = await_end(worker, link, until);
+		if (error != 0)
+			load_link_tell_end(worker, error);
+		load_link_close(worker, link);
+	}
+	return error != ETIMEDOUT;
+}
+
+static void hold_part(struct load_worker *worker)
+{
+	uint32_t first = 0;
+
+	while (first < worker->tried && !load_worker_is_abandoned(worker)) {
+		uint32_t end = MIN(first + HOLD_PARTING_MAX, worker->tried);
+
+		if (!part_some(worker, first, end))
+			return;
+		first = end;
+	}
+}
+
 const struct load_engine load_hold = {
 	.size = hold_size,
 	.prepare = hold_prepare,
@@ -270,4 +351,5 @@ const struct load_engine load_hold = {
 	.ended = hold_ended,
 	.begin = hold_begin,
 	.round = hold_round,
+	.part = hold_part,
 };

@@ -184,6 +184,16 @@ void load_link_fail(struct load_worker *worker, struct load_link *link,
 	end(worker, link);
 }
 
+void load_link_tell_end(struct load_worker *worker, int error)
+{
+	if (error != ETIMEDOUT)
+		tell(worker, TROUBLE_END, "end of a connection", error);
+	else if (load_plan_tells(worker->plan, TROUBLE_END))
+		report_trouble(worker->plan->target,
+			       "the other side did not end a connection that "
+			       "we had ended (or use a longer --timeout)");
+}
+
 void load_link_remake(struct load_worker *worker, struct load_link *link)
 {
 	if (worker->phase == PHASE_DRAINING ||

@@ -31,6 +31,9 @@ void load_link_fail(struct load_worker *worker, struct load_link *link,
 /* Close it in good order; it is down, though not counted as an error. */
 void load_link_close(struct load_worker *worker, struct load_link *link);
 
+/* That the other side has not ended it as we have: why, as an errno. */
+void load_link_tell_end(struct load_worker *worker, int error);
+
 /* An event while it is connecting. */
 void load_link_settle(struct load_worker *worker, struct load_link *link);
 

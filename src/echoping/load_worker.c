@@ -16,10 +16,9 @@
 #define WAKE_KEY UINT64_MAX
 
 /* How often what takes too long is looked for, and what is down. */
-#define NSEC_PER_MSEC (NSEC_PER_SEC / 1000)
-#define CHECK_MIN     NSEC_PER_MSEC
-#define CHECK_MAX     (NSEC_PER_SEC / 10)
-#define REVIVE_AFTER  (NSEC_PER_SEC / 50)
+#define CHECK_MIN    NSEC_PER_MSEC
+#define CHECK_MAX    (NSEC_PER_SEC / 10)
+#define REVIVE_AFTER (NSEC_PER_SEC / 50)
 
 /* Of so many parts of the time it takes at most one. */
 #define CHECK_SHARE 20
@@ -256,11 +255,9 @@ static void check_now_and_then(struct load_worker *worker)
 
 static bool is_done(const struct load_worker *worker)
 {
-	if (atomic_load_explicit(&worker->control->abandon,
-				 memory_order_relaxed))
-		return true;
-	return worker->phase == PHASE_DRAINING &&
-	       (worker->under_way == 0 || worker->now >= worker->drain_until);
+	return load_worker_is_abandoned(worker) ||
+	       (worker->phase == PHASE_DRAINING &&
+		(worker->under_way == 0 || worker->now >= worker->drain_until));
 }
 
 static void do_round(struct load_worker *worker)
@@ -291,6 +288,8 @@ static void *run(void *context)
 	worker->now = clock_now();
 	while (!is_done(worker))
 		do_round(worker);
+	if (worker->engine->part)
+		worker->engine->part(worker);
 	for (uint32_t i = 0; i < worker->tried; i++)
 		load_link_close(worker, load_worker_link(worker, i));
 	atomic_store_explicit(&worker->finished, true, memory_order_release);

@@ -87,6 +87,8 @@ struct load_engine {
 			     struct list_node *place, unsigned count);
 	/* Once a round; or NULL. */
 	void (*round)(struct load_worker *worker);
+	/* At the end: close what is to be closed with care; or NULL. */
+	void (*part)(struct load_worker *worker);
 };
 
 struct load_worker {
@@ -157,6 +159,13 @@ static inline bool load_worker_is_open_loop(const struct load_worker *worker)
 }
 
 void load_worker_record_lag(struct load_worker *worker, uint64_t due);
+
+/* Is it to end at once? */
+static inline bool load_worker_is_abandoned(const struct load_worker *worker)
+{
+	return atomic_load_explicit(&worker->control->abandon,
+				    memory_order_relaxed);
+}
 
 /* The link with this index, and the other way round. */
 static inline struct load_link *load_worker_link(

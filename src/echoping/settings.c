@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define NSEC_PER_MSEC (NSEC_PER_SEC / 1000)
 #define NSEC_PER_HOUR (3600 * NSEC_PER_SEC)
 
 /* Below it sleeping and waking up is all that a machine does. */

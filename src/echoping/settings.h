@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #define NSEC_PER_USEC UINT64_C(1000)
+#define NSEC_PER_MSEC UINT64_C(1000000)
 #define NSEC_PER_SEC  UINT64_C(1000000000)
 #define NSEC_INFINITY UINT64_MAX
 #define NSEC_LONGEST  (NSEC_INFINITY / 4) /* 146 years */

@@ -337,6 +337,32 @@ def hold_faults():
     assert "not what was sent" in errors
 
 
+@case("hold: at the end the other side has to end each connection, too")
+def hold_end():
+    def serve(sock, number):
+        sock.sendall(sock.recv(64))
+        while sock.recv(64):
+            pass
+        ended.release()
+        if number == behaviour.get("silent"):
+            released.wait(20)
+        if number == behaviour.get("reset"):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                            struct.pack("ii", 1, 0))
+
+    for behaviour, told in (
+            ({}, ""), ({"silent": 5}, "did not end a connection"),
+            ({"reset": 5}, "end of a connection: Connection reset by peer")):
+        ended, released = threading.Semaphore(0), threading.Event()
+        summary, errors, accepted = _streams(
+            serve, "--hold", "--connections=10", "--timeout=1s")
+        released.set()
+        assert summary["connections"] == summary["received"] == 10, summary
+        assert told in errors and len(errors.splitlines()) == bool(told), errors
+        for _ in range(10):
+            assert ended.acquire(timeout=daemon.LIMIT), "it was not ended in order"
+
+
 @case("hold --busy: silence is a loss, late is late, what is old or wrong falls")
 def hold_busy_faults():
     def serve(sock, number):
