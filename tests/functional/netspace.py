@@ -12,7 +12,7 @@ import socket
 import struct
 import subprocess
 
-from echodtest import Skip
+from echodtest import Skip, until
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 OWN_NAMESPACE = "/proc/self/ns/net"
@@ -28,6 +28,11 @@ def _check(result, what):
 
 def ip(*arguments):
     subprocess.run(["ip", *arguments], check=True, stdin=subprocess.DEVNULL)
+
+
+def _output(*arguments):
+    return subprocess.check_output(["ip", *arguments], text=True,
+                                   stdin=subprocess.DEVNULL)
 
 
 def set_sysctl(name, value):
@@ -77,6 +82,9 @@ class Neighbour:
         finally:
             self._enter(self._here)
         self._set_up("here", self.HERE, "there", self.THERE)
+        self._await("here", self.HERE)
+        with self:
+            self._await("there", self.THERE)
 
     @classmethod
     def _set_up(cls, device, addresses, other, others):
@@ -89,6 +97,21 @@ class Neighbour:
         for address in others:
             ip("neighbour", "add", address.partition("/")[0], "lladdr",
                cls.HARDWARE[other], "dev", device, "nud", "permanent")
+
+    @staticmethod
+    def _await(device, addresses):
+        """Until the kernel's work queues are through with it, on a busy machine
+        that takes long: a device without carrier drops what is sent, and what
+        is for an IPv6 address of one's own without its route goes astray."""
+        until(lambda: "state UP" in _output("link", "show", "dev", device),
+              f"a carrier of {device}")
+        # It has told others so once it lets go of its lock, which this takes.
+        ip("link", "set", device, "up")
+        own = {f"local {address.partition('/')[0]}" for address in addresses
+               if ":" in address}
+        until(lambda: all(f"{route} " in _output(
+            "-6", "route", "show", "table", "local") for route in own),
+              f"the local routes of {device}")
 
     @staticmethod
     def _enter(namespace):
