@@ -218,7 +218,9 @@ int crew_init(struct crew *crew, struct intake *intake, struct stats *stats,
 				      count * sizeof(*crew->workers));
 	crew->listeners =
 		calloc(intake->count * count + 1, sizeof(*crew->listeners));
-	crew->datagrams = calloc(intake->count + 1, sizeof(*crew->datagrams));
+	crew->datagrams =
+		aligned_alloc(_Alignof(struct datagram),
+			      (intake->count + 1) * sizeof(*crew->datagrams));
 	if (!crew->workers || !crew->listeners || !crew->datagrams)
 		return -ENOMEM;
 	error = quota_init(&crew->quota, crew->quota.limit,

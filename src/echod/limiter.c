@@ -32,7 +32,8 @@
 #define KIND_DICE  0
 #define KIND_SHIFT 8
 
-_Static_assert(sizeof(struct limiter_bucket) == CACHE_LINE,
+_Static_assert(sizeof(struct limiter_bucket) == CACHE_LINE &&
+		       sizeof(struct limiter_known) == CACHE_LINE,
 	       "an entry is found in one line of the cache");
 _Static_assert((LIMITER_BURST_MAX + LIMITER_RATE_MAX + TRAIN_MAX) *
 			       UINT64_C(1024) <
@@ -170,43 +171,81 @@ static bool source_set(struct source *source, const struct sockaddr *peer)
 	return family == AF_INET6 && source_set6(source, &in6->sin6_addr);
 }
 
-/* An entry of its own has a tag: what was never used is nobody's. */
-static void place_find(struct limiter_place *place,
-		       const struct limiter *limiter)
-{
-	struct limiter_table *table = limiter->table;
-	uint64_t hash = siphash(&table->head.key, place->network, place->kind);
-
-	place->bucket = &table->buckets[hash % LIMITER_BUCKETS];
-	place->entry = place->bucket->entries;
-	/* All three are on their way while the next is hashed. */
-	__builtin_prefetch(place->bucket, 1);
-	place->tag = (hash | UINT64_C(1) << TAG_SHIFT) & ~MOMENT_MASK;
-}
-
-/* Of the networks that it was in, the last source is perhaps in some, too. */
-static void judge_move(struct limiter_judge *judge, const struct source *source)
-{
-	for (size_t i = 0; i < LIMITER_LEVELS; i++) {
-		struct limiter_place *place = &judge->places[i];
-		unsigned bits = source->family == KIND_IPV4 ? levels[i].ipv4
-							    : levels[i].ipv6;
-		uint64_t network = source->bits & UINT64_MAX << (64 - bits);
-		uint64_t kind = judge->turn | source->family | bits;
-
-		if (place->network == network && place->kind == kind)
-			continue;
-		place->network = network;
-		place->kind = kind;
-		place_find(place, judge->limiter);
-	}
-	judge->bits = source->bits;
-	judge->kind = judge->turn | source->family;
-}
-
 static uint64_t entry_load(const atomic_uint_least64_t *entry)
 {
 	return atomic_load_explicit(entry, memory_order_relaxed);
+}
+
+/* An entry of its own has a tag: what was never used is nobody's. */
+static void place_find(struct limiter_place *place,
+		       const struct limiter *limiter, uint64_t network,
+		       uint64_t kind)
+{
+	struct limiter_table *table = limiter->table;
+	uint64_t hash = siphash(&table->head.key, network, kind);
+
+	place->entry = table->buckets[hash % LIMITER_BUCKETS].entries;
+	/* All three are on their way while the next is hashed. */
+	__builtin_prefetch(place->entry, 1);
+	place->tag = (hash | UINT64_C(1) << TAG_SHIFT) & ~MOMENT_MASK;
+}
+
+/* Of the networks that the last source was in, it is perhaps in some, too. */
+static COLD void judge_learn(struct limiter_judge *judge,
+			     struct limiter_known *known, uint64_t bits,
+			     uint64_t kind)
+{
+	bool ipv4 = (kind & KIND_IPV4) != 0;
+	/* A copy, as it may be the one that is forgotten. */
+	struct limiter_known last = judge->known[judge->last];
+
+	known->bits = bits;
+	known->kind = kind;
+	for (size_t i = 0; i < LIMITER_LEVELS; i++) {
+		unsigned length = ipv4 ? levels[i].ipv4 : levels[i].ipv6;
+		unsigned rest = 64 - length;
+
+		if (last.kind == kind && (last.bits ^ bits) >> rest == 0)
+			known->places[i] = last.places[i];
+		else
+			place_find(&known->places[i], judge->limiter,
+				   bits >> rest << rest, kind | length);
+	}
+}
+
+/*
+ * Where a source is remembered: not keyed, for who chooses to be where another
+ * one is only has both hashed more often.
+ */
+static size_t known_index(uint64_t bits)
+{
+	uint32_t mixed = (uint32_t)(bits ^ bits >> 32);
+
+	mixed *= UINT32_C(2654435769); /* Knuth's multiplicative hashing */
+	return mixed / (UINT32_MAX / LIMITER_KNOWN + 1);
+}
+
+static struct limiter_known *judge_look_up(struct limiter_judge *judge,
+					   const struct source *source)
+{
+	size_t index = known_index(source->bits);
+	struct limiter_known *known = &judge->known[index];
+	uint64_t kind = judge->turn | source->family;
+
+	if (known->bits != source->bits || known->kind != kind)
+		judge_learn(judge, known, source->bits, kind);
+	judge->last = index;
+	return known;
+}
+
+/* All that its bucket has. */
+static atomic_uint_least64_t *place_bucket(const struct limiter_place *place,
+					   const struct limiter *limiter)
+{
+	struct limiter_bucket *buckets = limiter->table->buckets;
+	size_t position = (size_t)(place->entry - buckets->entries);
+
+	return buckets[position / LIMITER_BUCKET_SIZE].entries;
 }
 
 /*
@@ -216,22 +255,22 @@ static uint64_t entry_load(const atomic_uint_least64_t *entry)
 static uint64_t place_search(struct limiter_place *place,
 			     const struct limiter *limiter, uint64_t now)
 {
+	atomic_uint_least64_t *bucket = place_bucket(place, limiter);
 	uint64_t least = UINT64_MAX;
 
 	for (size_t i = 0; i < LIMITER_BUCKET_SIZE; i++) {
-		atomic_uint_least64_t *entry = &place->bucket->entries[i];
-		uint64_t word = entry_load(entry);
+		uint64_t word = entry_load(&bucket[i]);
 		/* They are filled from the first on: the rest is free, too. */
 		bool last = word == 0;
 		uint64_t debt = last ? 0 : debt_of(limiter, word, now);
 
 		if ((word & ~MOMENT_MASK) == place->tag) {
-			place->entry = entry;
+			place->entry = &bucket[i];
 			return debt;
 		}
 		if (debt < least) {
 			least = debt;
-			place->entry = entry;
+			place->entry = &bucket[i];
 		}
 		if (last)
 			break;
@@ -267,29 +306,27 @@ static void judge_set_clock(struct limiter_judge *judge, uint64_t usec)
 bool limiter_refuses(struct limiter_judge *judge, const struct sockaddr *peer,
 		     unsigned datagrams, uint64_t usec)
 {
-	struct limiter_place *places = judge->places;
+	const struct limiter *limiter = judge->limiter;
+	uint64_t paid[LIMITER_LEVELS];
+	struct limiter_place *places;
 	struct source source;
 
-	if (!judge->limiter || !source_set(&source, peer))
+	if (!limiter || !source_set(&source, peer))
 		return false;
 	if (judge->usec != usec)
 		judge_set_clock(judge, usec);
-	if (judge->bits != source.bits ||
-	    judge->kind != (judge->turn | source.family))
-		judge_move(judge, &source);
+	places = judge_look_up(judge, &source)->places;
 	for (size_t i = 0; i < LIMITER_LEVELS; i++) {
-		uint64_t debt =
-			place_debt(&places[i], judge->limiter, judge->now);
+		uint64_t debt = place_debt(&places[i], limiter, judge->now);
 
-		if (debt > judge->limiter->tolerated[i])
+		if (debt > limiter->tolerated[i])
 			return !judge_leaks(judge);
-		places[i].paid = judge->now + debt +
-				 (uint64_t)datagrams * levels[i].units;
+		paid[i] = judge->now + debt +
+			  (uint64_t)datagrams * levels[i].units;
 	}
 	for (size_t i = 0; i < LIMITER_LEVELS; i++)
 		atomic_store_explicit(places[i].entry,
-				      places[i].tag |
-					      (places[i].paid & MOMENT_MASK),
+				      places[i].tag | (paid[i] & MOMENT_MASK),
 				      memory_order_relaxed);
 	return false;
 }

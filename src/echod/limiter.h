@@ -87,25 +87,32 @@ struct limiter {
 	uint64_t tolerated[LIMITER_LEVELS]; /* debts */
 };
 
-/* Where the last source is found, or may be, of one level. */
+/* Where a source, or a network that it is in, is found, or may be. */
 struct limiter_place {
-	struct limiter_bucket *bucket;
-	atomic_uint_least64_t *entry; /* in the bucket */
-	uint64_t tag;		      /* above a moment */
-	uint64_t network, kind;	      /* what was hashed */
-	uint64_t paid;		      /* when all is, if this one is answered */
+	uint64_t tag; /* above a moment */
+	atomic_uint_least64_t *entry;
+};
+
+/* How many sources are remembered: a power of two. */
+#define LIMITER_KNOWN 256
+
+/* A source that came lately: its places need not be hashed again. */
+struct limiter_known {
+	_Alignas(CACHE_LINE) uint64_t bits;
+	uint64_t kind; /* 0: none */
+	struct limiter_place places[LIMITER_LEVELS];
 };
 
 /*
- * Whoever judges: one thread.  As long as datagrams are of one source, or of
- * one network, what has been hashed is remembered.
+ * Whoever judges: one thread.  What it remembers spares it hashing, and decides
+ * nothing: who fills it with forged sources has each hashed, as without it.
  */
 struct limiter_judge {
 	struct limiter *limiter;
 	uint64_t usec, now, turn; /* the same in µs, in units, in half turns */
-	uint64_t bits, kind;	  /* the last source; kind 0: none */
 	uint64_t refusals;
-	struct limiter_place places[LIMITER_LEVELS];
+	size_t last; /* the source that came last, of these */
+	struct limiter_known known[LIMITER_KNOWN];
 };
 
 /* The table, which must be zeros, is given this key. */

@@ -109,8 +109,8 @@ static const struct {
 	int error;
 } obstacles[] = {
 	{ &aligned_alloc_fault, 0, ENOMEM },
+	{ &aligned_alloc_fault, 1, ENOMEM },
 	{ &calloc_fault, 0, ENOMEM },
-	{ &calloc_fault, 1, ENOMEM },
 	{ &epoll_create1_fault, 0, EMFILE },
 	{ &epoll_create1_fault, 1, EMFILE },
 	{ &malloc_fault, 0, ENOMEM },

@@ -26,16 +26,21 @@ static void setup(void)
 /* Nine that are of one bucket then; each is in networks of its own. */
 static void find_neighbours(struct address found[9], uint64_t usec)
 {
-	struct limiter_bucket *bucket = NULL;
 	uint64_t state = 1;
+	ptrdiff_t bucket = 0;
 
 	limiter_begin(1000, 1000);
 	for (size_t count = 0; count < 9;) {
+		ptrdiff_t here;
+
 		found[count] = source4((uint32_t)next_number(&state));
 		(void)limiter_admits(&found[count], 1, usec);
+		here = (judge.known[judge.last].places[0].entry -
+			table.buckets->entries) /
+		       LIMITER_BUCKET_SIZE;
 		if (count == 0)
-			bucket = judge.places[0].bucket;
-		count += judge.places[0].bucket == bucket;
+			bucket = here;
+		count += here == bucket;
 	}
 	limiter_begin(1000, 1000);
 }
@@ -86,9 +91,10 @@ START_TEST(what_was_never_used_is_free_at_any_time)
 }
 END_TEST
 
-/* What is remembered of the last source changes nothing. */
+/* What is remembered of sources changes nothing, be they few or too many. */
 START_TEST(who_remembers_judges_alike)
 {
+	const uint32_t hosts = _i == 0 ? 16 : 4 * LIMITER_KNOWN;
 	static struct limiter_table other_table;
 	struct limiter other = limiter;
 	struct limiter_judge forgetful;
@@ -99,7 +105,7 @@ START_TEST(who_remembers_judges_alike)
 	other.table = &other_table;
 	for (int i = 0; i < 200000; i++) {
 		uint64_t number = next_number(&state);
-		uint32_t host = number >> 8 & 15;
+		uint32_t host = (uint32_t)(number >> 40) % hosts;
 		struct address source = number & 1
 						? source4(0x0a000000 + host)
 						: source6("fd07::", 64, host);
@@ -115,6 +121,29 @@ START_TEST(who_remembers_judges_alike)
 	ck_assert_uint_eq(differ, 0);
 	ck_assert_uint_gt(judge.refusals, 10000);
 	ck_assert_mem_eq(&table, &other_table, sizeof(table));
+}
+END_TEST
+
+/*
+ * Of 50 that take turns most are found without their hash: with another key
+ * they are where they were.
+ */
+START_TEST(who_takes_turns_is_remembered)
+{
+	struct address clients[50];
+	unsigned forgotten = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(clients); i++) {
+		clients[i] = _i == 0 ? source4((10U << 24) + (i << 16) + 7)
+				     : source6("fd07::", 32, i);
+		ck_assert_uint_eq(admitted(&clients[i], START), BURST);
+	}
+	table.head.key.words[0]++;
+	for (unsigned i = 0; i < ARRAY_SIZE(clients); i++)
+		forgotten += limiter_admits(&clients[i], 1, START);
+	ck_assert_uint_le(forgotten, ARRAY_SIZE(clients) / 4);
+	limiter_judge_init(&judge, &limiter);
+	ck_assert(limiter_admits(&clients[0], 1, START));
 }
 END_TEST
 
@@ -258,7 +287,8 @@ static Suite *make_suite(void)
 	tcase_add_test(many, in_a_full_bucket_who_owes_least_makes_room);
 	tcase_add_test(many, who_owes_nothing_any_more_makes_room_first);
 	tcase_add_test(many, what_was_never_used_is_free_at_any_time);
-	tcase_add_test(many, who_remembers_judges_alike);
+	tcase_add_loop_test(many, who_remembers_judges_alike, 0, 2);
+	tcase_add_loop_test(many, who_takes_turns_is_remembered, 0, 2);
 	tcase_add_test(many, all_judges_share_the_table);
 	tcase_add_test(many, who_lost_his_place_is_looked_for_anew);
 	tcase_add_loop_test(many, forged_sources_cost_a_client_nothing, 0, 2);
