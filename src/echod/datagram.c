@@ -24,21 +24,26 @@
 /* How long a refusal of trains is believed: routes and devices may change. */
 #define REFUSAL_USEC USEC_PER_SEC
 
-/* Why is it not to be answered?  At last: has its source had its share? */
+/*
+ * Why is it not to be answered?  Of a source that has had its share no system
+ * call is made: what sends too much is cheap.
+ */
 static enum counter datagram_refuses(struct datagram *datagram,
 				     const struct msghdr *header,
 				     const struct packet_info *info,
 				     unsigned datagrams)
 {
 	uint64_t now = datagram->worker->reactor.now;
-	enum counter reason =
-		screen_refuses(&datagram->screen, header, info, now);
+	enum counter reason = screen_refuses(&datagram->screen, header, info);
 
-	if (reason == SCREEN_PASSES &&
-	    header->msg_namelen > sizeof(sa_family_t) &&
+	if (reason != SCREEN_PASSES)
+		return reason;
+	if (header->msg_namelen > sizeof(sa_family_t) &&
 	    limiter_refuses(&datagram->judge, header->msg_name, datagrams, now))
 		return COUNTER_datagrams_refused_rate;
-	return reason;
+	if (screen_is_forged(&datagram->screen, header, info, now))
+		return COUNTER_datagrams_refused_own;
+	return SCREEN_PASSES;
 }
 
 /* Plan replies to those of the first `received` messages that may have one. */

@@ -12,8 +12,9 @@
  *
  * So each source is asked about, and remembered for a second if it is not ours.
  * What is remembered spares calls and decides nothing: who fills it with forged
- * sources makes each datagram of a new one cost one call, which does less than
- * answering it, and nobody loses a reply.
+ * sources makes each datagram of a new one that would be answered, as its
+ * network is within its limit, cost one call, which does less than answering
+ * it, and nobody loses a reply.
  */
 #ifndef ECHOD_FOREIGNERS_H
 #define ECHOD_FOREIGNERS_H

@@ -44,22 +44,9 @@ static bool is_unnamed(const struct msghdr *header)
 	return header->msg_namelen <= sizeof(sa_family_t);
 }
 
-/*
- * Does it come from an IPv6 address of this host, by the network?  What came
- * in on `lo` did not, nor, as the guard has seen, what says itself to be ours.
- */
-static bool is_forged(struct screen *screen, const struct sockaddr_in6 *peer,
-		      const struct packet_info *info, uint64_t now)
-{
-	if (packet_info_is_ipv4(info) ||
-	    packet_info_interface(info) == LOOPBACK_INTERFACE ||
-	    guard_says_ours(&peer->sin6_addr, info))
-		return false;
-	return !foreigners_have(screen->foreigners, screen->fd, peer, now);
-}
-
-enum counter screen_refuses(struct screen *screen, const struct msghdr *header,
-			    const struct packet_info *info, uint64_t now)
+enum counter screen_refuses(const struct screen *screen,
+			    const struct msghdr *header,
+			    const struct packet_info *info)
 {
 	enum counter reason;
 
@@ -78,8 +65,22 @@ enum counter screen_refuses(struct screen *screen, const struct msghdr *header,
 		return COUNTER_datagrams_refused_port;
 	if (screen->loop_ttl && info->ttl <= 1)
 		return COUNTER_datagrams_refused_ttl;
-	if (screen->foreigners &&
-	    is_forged(screen, header->msg_name, info, now))
-		return COUNTER_datagrams_refused_own;
 	return SCREEN_PASSES;
+}
+
+/*
+ * What came in on `lo` does not, nor, as the guard has seen, what says itself
+ * to be ours.
+ */
+bool screen_is_forged(struct screen *screen, const struct msghdr *header,
+		      const struct packet_info *info, uint64_t now)
+{
+	const struct sockaddr_in6 *peer = header->msg_name;
+
+	if (!screen->foreigners || is_unnamed(header) ||
+	    packet_info_is_ipv4(info) ||
+	    packet_info_interface(info) == LOOPBACK_INTERFACE ||
+	    guard_says_ours(&peer->sin6_addr, info))
+		return false;
+	return !foreigners_have(screen->foreigners, screen->fd, peer, now);
 }

@@ -51,11 +51,17 @@ static inline void screen_settle(struct screen *screen)
 		screen->fence = FENCE_STANDS;
 }
 
+/* Why a datagram is not to be answered: the counter, or SCREEN_PASSES. */
+enum counter screen_refuses(const struct screen *screen,
+			    const struct msghdr *header,
+			    const struct packet_info *info);
+
 /*
- * Why a datagram is not to be answered: the counter, or SCREEN_PASSES.  `now`
- * is in µs, of CLOCK_MONOTONIC.
+ * Does one that passes come from another IPv6 address of this host, but by the
+ * network?  To be asked last, as the kernel may have to be.  `now` is in µs, of
+ * CLOCK_MONOTONIC.
  */
-enum counter screen_refuses(struct screen *screen, const struct msghdr *header,
-			    const struct packet_info *info, uint64_t now);
+bool screen_is_forged(struct screen *screen, const struct msghdr *header,
+		      const struct packet_info *info, uint64_t now);
 
 #endif

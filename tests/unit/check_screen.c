@@ -83,9 +83,15 @@ static void come_from(struct address from)
 				  .msg_namelen = peer.length };
 }
 
+/* As who serves the socket asks, who has a limit in between. */
 static enum counter judge(void)
 {
-	return screen_refuses(&screen, &header, &info, NOW);
+	enum counter reason = screen_refuses(&screen, &header, &info);
+
+	if (reason == SCREEN_PASSES &&
+	    screen_is_forged(&screen, &header, &info, NOW))
+		return COUNTER_datagrams_refused_own;
+	return reason;
 }
 
 static void expect(enum counter reason)
