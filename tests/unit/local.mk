@@ -60,6 +60,7 @@ echod_unit_tests = \
 	tests/unit/check_log_queue \
 	tests/unit/check_log_ring \
 	tests/unit/check_lot \
+	tests/unit/check_offload \
 	tests/unit/check_options \
 	tests/unit/check_options_datagram \
 	tests/unit/check_options_error \
@@ -340,6 +341,7 @@ tests_unit_check_lot_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc \
 	-Wl,--wrap=socketpair
 tests_unit_check_message_nonce_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=clock_gettime -Wl,--wrap=getpid -Wl,--wrap=getrandom
+tests_unit_check_offload_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
 tests_unit_check_parking_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 tests_unit_check_parking_lots_LDFLAGS = $(AM_LDFLAGS) \
