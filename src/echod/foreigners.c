@@ -38,7 +38,7 @@ static bool may_send_from(int fd, const struct in6_addr *address,
 	struct msghdr header = { .msg_name = &to,
 				 .msg_namelen = sizeof(to),
 				 .msg_control = &control,
-				 .msg_controllen = sizeof(control) };
+				 .msg_controllen = CMSG_LEN(sizeof(from)) };
 
 	memcpy(CMSG_DATA(&control.cmsg), &from, sizeof(from));
 	return sendmsg(fd, &header,

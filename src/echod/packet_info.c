@@ -78,18 +78,22 @@ void packet_info_read(struct msghdr *header, struct packet_info *info)
 	}
 }
 
-/* Behind those that are there already; the data may be where it goes to. */
+/*
+ * Behind those that are there already; the data may be where it goes to.  No
+ * padding follows: 36 bytes, as of IPV6_PKTINFO alone, are all for which
+ * sendmsg(2) of Linux allocates no memory (____sys_sendmsg() of net/socket.c).
+ */
 static void *control_append(struct msghdr *header, int level, int type,
 			    const void *data, size_t length)
 {
-	struct cmsghdr *cmsg =
-		(void *)((char *)header->msg_control + header->msg_controllen);
+	size_t at = CMSG_ALIGN(header->msg_controllen);
+	struct cmsghdr *cmsg = (void *)((char *)header->msg_control + at);
 
 	memmove(CMSG_DATA(cmsg), data, length);
 	cmsg->cmsg_level = level;
 	cmsg->cmsg_type = type;
 	cmsg->cmsg_len = CMSG_LEN(length);
-	header->msg_controllen += CMSG_SPACE(length);
+	header->msg_controllen = at + CMSG_LEN(length);
 	return CMSG_DATA(cmsg);
 }
 

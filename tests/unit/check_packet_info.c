@@ -63,7 +63,7 @@ static const void *sole_control(int level, int type, size_t length)
 	ck_assert_int_eq(cmsg->cmsg_level, level);
 	ck_assert_int_eq(cmsg->cmsg_type, type);
 	ck_assert_uint_eq(cmsg->cmsg_len, CMSG_LEN(length));
-	ck_assert_uint_eq(header.msg_controllen, CMSG_SPACE(length));
+	ck_assert_uint_eq(header.msg_controllen, CMSG_LEN(length));
 	return CMSG_DATA(cmsg);
 }
 
@@ -96,6 +96,39 @@ START_TEST(a_reply_leaves_from_the_ipv6_address_by_routing)
 	inet_ntop(AF_INET6, &reply->ipi6_addr, text, sizeof(text));
 	ck_assert_str_eq(text, "2001:db8::7");
 	ck_assert_uint_eq(reply->ipi6_ifindex, 0);
+}
+END_TEST
+
+/* Without it each reply costs an allocation: see control_append(). */
+START_TEST(linux_has_room_for_it_on_its_stack)
+{
+	add_info6("2001:db8::7", 3);
+	packet_info_read(&header, &info);
+	packet_info_write(&header, &info);
+	ck_assert_uint_le(header.msg_controllen, sizeof(struct cmsghdr) + 20);
+}
+END_TEST
+
+START_TEST(a_train_tells_its_segment_behind_an_address)
+{
+	struct cmsghdr *cmsg;
+	uint16_t segment;
+
+	add_info6("2001:db8::7", 3);
+	packet_info_read(&header, &info);
+	packet_info_write(&header, &info);
+	packet_info_write_segment(&header, 1200);
+	cmsg = CMSG_FIRSTHDR(&header);
+	ck_assert_ptr_nonnull(cmsg);
+	ck_assert_int_eq(cmsg->cmsg_type, IPV6_PKTINFO);
+	cmsg = CMSG_NXTHDR(&header, cmsg);
+	ck_assert_ptr_nonnull(cmsg);
+	ck_assert_int_eq(cmsg->cmsg_level, IPPROTO_UDP);
+	ck_assert_int_eq(cmsg->cmsg_type, UDP_SEGMENT);
+	ck_assert_uint_eq(cmsg->cmsg_len, CMSG_LEN(sizeof(segment)));
+	memcpy(&segment, CMSG_DATA(cmsg), sizeof(segment));
+	ck_assert_uint_eq(segment, 1200);
+	ck_assert_ptr_null(CMSG_NXTHDR(&header, cmsg));
 }
 END_TEST
 
@@ -303,6 +336,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase,
 		       a_reply_leaves_from_the_ipv4_address_that_was_asked);
 	tcase_add_test(tcase, a_reply_leaves_from_the_ipv6_address_by_routing);
+	tcase_add_test(tcase, linux_has_room_for_it_on_its_stack);
+	tcase_add_test(tcase, a_train_tells_its_segment_behind_an_address);
 	tcase_add_test(tcase, a_link_local_reply_keeps_its_interface);
 	tcase_add_test(tcase, ipv4_on_an_ipv6_socket_is_answered_as_ipv4);
 	tcase_add_test(tcase, foreign_control_messages_are_passed_over);

@@ -131,13 +131,13 @@ START_TEST(control_data_tell_address_and_segment)
 	ck_assert_uint_eq(segment, 100);
 	ck_assert_uint_eq(reply(0)->msg_controllen,
 			  CMSG_SPACE(sizeof(struct in_pktinfo)) +
-				  CMSG_SPACE(sizeof(segment)));
+				  CMSG_LEN(sizeof(segment)));
 	expect_local(1, "192.0.2.10");
 	ck_assert_uint_eq(reply(1)->msg_controllen,
-			  CMSG_SPACE(sizeof(struct in_pktinfo)));
+			  CMSG_LEN(sizeof(struct in_pktinfo)));
 	for (unsigned i = 0; i < 2; i++)
 		ck_assert_uint_eq(batch->plans[i].plain_controls,
-				  CMSG_SPACE(sizeof(struct in_pktinfo)));
+				  CMSG_LEN(sizeof(struct in_pktinfo)));
 }
 END_TEST
 
