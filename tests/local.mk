@@ -285,9 +285,11 @@ compare: all
 # --- Speed; see tests/bench/*.py for what each prints ---
 # Not measured under `make check`, and built only when asked for.
 EXTRA_PROGRAMS = $(timed_programs) tests/bench/bare \
-	tests/bench/echod-unconfined
+	tests/bench/echod-unconfined tests/bench/sources
 tests_bench_bare_SOURCES = tests/bench/bare.c
 tests_bench_bare_LDADD =
+tests_bench_sources_SOURCES = tests/bench/sources.c
+tests_bench_sources_LDADD =
 
 # The same programs with a clock that runs between their system calls.
 timed_programs = tests/bench/bare-timed tests/bench/echoping-timed
@@ -312,6 +314,15 @@ bench-client: all
 	@$(tests_environment) \
 		BENCH_BIN='$(abs_top_builddir)/tests/bench'; export BENCH_BIN; \
 		$(PYTHON) $(srcdir)/tests/bench/client.py $(BENCH) || \
+		test $$? = 77
+
+# What do the guards cost?  BENCH: see guards.py.
+bench-guards: all
+	@$(MAKE) $(AM_MAKEFLAGS) tests/bench/sources \
+		tests/bench/echod-unconfined
+	@$(tests_environment) \
+		BENCH_BIN='$(abs_top_builddir)/tests/bench'; export BENCH_BIN; \
+		$(PYTHON) $(srcdir)/tests/bench/guards.py $(BENCH) || \
 		test $$? = 77
 
 # echod beside its peers: 15 minutes, or 2.  As root, what peers need is
@@ -355,9 +366,10 @@ clean-local: clean-analysis
 	rm -rf bench compare-peers fuzz corpus model
 CLEANFILES += $(EXTRA_PROGRAMS)
 
-.PHONY: bench bench-client bench-quick check-chaos check-functional \
-	check-is-missing check-lint check-model check-peers check-restart \
-	check-scale check-soak check-system check-torture check-unit compare fuzz
+.PHONY: bench bench-client bench-guards bench-quick check-chaos \
+	check-functional check-is-missing check-lint check-model check-peers \
+	check-restart check-scale check-soak check-system check-torture \
+	check-unit compare fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
@@ -384,6 +396,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/bench/cells.py \
 	tests/bench/client.py \
 	tests/bench/generator.py \
+	tests/bench/guards.py \
 	tests/bench/peers/asio.cc \
 	tests/bench/peers/asyncio_echo.py \
 	tests/bench/peers/blocking.c \

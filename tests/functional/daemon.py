@@ -108,7 +108,7 @@ class Echod:
 
     def __init__(self, *arguments, sockets=(), names=None, environment=None,
                  descriptors_max=None, keep_root=False, wrapper=(),
-                 ready=True, dumpable=True):
+                 ready=True, dumpable=True, program=None):
         self.status = None
         self.log = ""
         self.arguments = ["echod", *arguments]
@@ -121,6 +121,7 @@ class Echod:
         self._keep_root = keep_root
         self._wrapper = list(wrapper)
         self._preload = _dumpable if dumpable else None
+        self._program = _binary if program is None else program
         self._stdout, stdout = os.pipe()
         self.stderr, stderr = os.pipe()
         sys.stdout.flush()
@@ -140,7 +141,8 @@ class Echod:
         """In the child: what a service manager does between fork and exec."""
         try:
             high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 200)
-                    for fd in (_binary, stdout, stderr, *self._sockets)]
+                    for fd in (self._program, stdout, stderr,
+                              *self._sockets)]
             if self._preload is not None:
                 # Where it is, an ordinary user perhaps cannot go.
                 self._environment["LD_PRELOAD"] = "/proc/self/fd/%d" % \
