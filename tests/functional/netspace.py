@@ -16,6 +16,7 @@ from echodtest import Skip, until
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 OWN_NAMESPACE = "/proc/self/ns/net"
+ETH_P_IP = 0x0800
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -65,30 +66,34 @@ class Neighbour:
 
     # Each knows where the other is: a lost question would cost a second.
     HARDWARE = {"here": "02:00:00:00:00:01", "there": "02:00:00:00:00:02"}
-    HERE = ("10.7.0.1/24", "10.7.0.11/24", "fd07::1/64", "fd07::11/64",
-            "fe80::1/64")
-    THERE = ("10.7.0.2/24", "fd07::2/64", "fd07::22/64", "fe80::2/64")
+    HERE = ("10.{}.0.1/24", "10.{}.0.11/24", "fd{:02}::1/64",
+            "fd{:02}::11/64", "fe80::1/64")
+    THERE = ("10.{}.0.2/24", "fd{:02}::2/64", "fd{:02}::22/64", "fe80::2/64")
 
-    def __init__(self):
+    def __init__(self, device="here", network=7):
+        """The cable ends in a device of ours, and "there"; the addresses of
+        both have the number of the network."""
+        here = [address.format(network) for address in self.HERE]
+        there = [address.format(network) for address in self.THERE]
         self._here = os.open(OWN_NAMESPACE, os.O_RDONLY)
         try:
             _check(_libc.unshare(CLONE_NEWNET), "unshare")
             self._there = os.open(OWN_NAMESPACE, os.O_RDONLY)
             ip("link", "add", "name", "there", "type", "veth", "peer", "name",
-               "here", "netns", f"/proc/{os.getpid()}/fd/{self._here}")
-            self._set_up("there", self.THERE, "here", self.HERE)
+               device, "netns", f"/proc/{os.getpid()}/fd/{self._here}")
+            self._set_up("there", "there", there, "here", here)
         except (OSError, subprocess.CalledProcessError) as error:
             raise Skip(f"no veth pair: {error}") from error
         finally:
             self._enter(self._here)
-        self._set_up("here", self.HERE, "there", self.THERE)
-        self._await("here", self.HERE)
+        self._set_up(device, "here", here, "there", there)
+        self._await(device, here)
         with self:
-            self._await("there", self.THERE)
+            self._await("there", there)
 
     @classmethod
-    def _set_up(cls, device, addresses, other, others):
-        ip("link", "set", device, "address", cls.HARDWARE[device])
+    def _set_up(cls, device, end, addresses, other, others):
+        ip("link", "set", device, "address", cls.HARDWARE[end])
         ip("link", "set", device, "addrgenmode", "none")
         ip("link", "set", device, "up")
         for address in addresses:
@@ -110,7 +115,8 @@ class Neighbour:
         own = {f"local {address.partition('/')[0]}" for address in addresses
                if ":" in address}
         until(lambda: all(f"{route} " in _output(
-            "-6", "route", "show", "table", "local") for route in own),
+            "-6", "route", "show", "table", "local", "dev", device)
+                          for route in own),
               f"the local routes of {device}")
 
     @staticmethod
@@ -134,9 +140,11 @@ def _sum(data):
     return ~total & 0xffff
 
 
-def forge(source, target, data=b"forged", ttl=64):
+def forge(source, target, data=b"forged", ttl=64, device=None):
     """Send a UDP datagram from any address and port to any, which are both
-    (address, port), with all headers of our own making."""
+    (address, port), with all headers of our own making.  For a source of
+    0.0.0.0 the kernel takes one of its own, unless it goes out past it, through
+    the device of a Neighbour."""
     six = ":" in source[0]
     family = socket.AF_INET6 if six else socket.AF_INET
     addresses = b"".join(socket.inet_pton(family, address.partition("%")[0])
@@ -148,13 +156,25 @@ def forge(source, target, data=b"forged", ttl=64):
     if six:
         header = struct.pack("!IHBB", 6 << 28, len(udp), socket.IPPROTO_UDP,
                              ttl)
-    else:  # the kernel adds length and checksum
-        header = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, ttl,
-                             socket.IPPROTO_UDP, 0)
+    else:
+        fields = (0x45, 0, 20 + len(udp), 0, 0, ttl, socket.IPPROTO_UDP)
+        check = _sum(struct.pack("!BBHHHBBH", *fields, 0) + addresses)
+        header = struct.pack("!BBHHHBBH", *fields, check)
+    packet = header + addresses + udp
+    if device:
+        _send_past_kernel(device, packet)
+        return
     with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        sock.sendto(header + addresses + udp, socket.getaddrinfo(
+        sock.sendto(packet, socket.getaddrinfo(
             target[0], 0, family, socket.SOCK_DGRAM)[0][4])
+
+
+def _send_past_kernel(device, packet):
+    """An IPv4 packet, to the other end of the cable."""
+    hardware = bytes.fromhex(Neighbour.HARDWARE["here"].replace(":", ""))
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(packet, (device, ETH_P_IP, 0, 0, hardware))
 
 
 def send_from_port(port, source, target, data):
