@@ -43,6 +43,23 @@ service echo
     cps = 100000 1
     disable = no
 }
+""",
+    "inetd6.conf": """\
+echo dgram udp6 wait root internal
+""",
+    "xinetd6.conf": """\
+service echo
+{
+    type = INTERNAL
+    id = echo-dgram
+    socket_type = dgram
+    protocol = udp
+    flags = IPv6
+    user = root
+    wait = yes
+    cps = 100000 1
+    disable = no
+}
 """}
 
 # Package: the commands for TCP and UDP, or one for both.  {root} is where it
@@ -61,6 +78,17 @@ COMMANDS = {
     "ncat": (
         "{root}/usr/bin/ncat -l 7 -k -e /bin/cat",
         "{root}/usr/bin/ncat -u -l 7 -k -e /bin/cat"),
+}
+
+# The same for UDP over IPv6.
+COMMANDS6 = {
+    "inetutils-inetd": "{root}/usr/sbin/inetutils-inetd -d {place}/inetd6.conf",
+    "openbsd-inetd": "{root}/usr/sbin/inetd -i {place}/inetd6.conf",
+    "xinetd": (
+        "{root}/usr/sbin/xinetd -dontfork -stayalive"
+        " -filelog {place}/xinetd.filelog -f {place}/xinetd6.conf"),
+    "socat": "{root}/usr/bin/socat UDP6-RECVFROM:7,fork PIPE",
+    "ncat": "{root}/usr/bin/ncat -6 -u -l 7 -k -e /bin/cat",
 }
 
 
@@ -143,11 +171,11 @@ def with_libraries(root):
     return ["env", f"LD_LIBRARY_PATH={':'.join(libraries)}"]
 
 
-def _by_transport(commands, **places):
+def _by_transport(commands, six=None, **places):
     """The commands of a peer, as lists of words."""
     words = [[word.format(**places) for word in command.split(" ")]
-             for command in commands]
-    return {"tcp": words[0], "udp": words[-1]}
+             for command in (*commands, six or commands[-1])]
+    return {"tcp": words[0], "udp": words[-2], "udp6": words[-1]}
 
 
 def configure(place):
@@ -165,7 +193,8 @@ def fetch(package, place):
     root = os.path.join(place, package)
     shutil.rmtree(root, ignore_errors=True)
     version = unpack(package, place, root)
-    commands = _by_transport(COMMANDS[package], root=root, place=place)
+    commands = _by_transport(COMMANDS[package], COMMANDS6[package],
+                             root=root, place=place)
     commands = {transport: [*with_libraries(root), *command]
                 for transport, command in commands.items()}
     return Peer(package, version, commands, f"{root}.log")

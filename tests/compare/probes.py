@@ -225,10 +225,13 @@ def is_served(transport):
 
 
 def serve(transport, command):
-    """Start it.  It may leave files in /run, which is not the machine's."""
+    """Start it; returns the process.  It may leave files in /run, which is not
+    the machine's."""
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
-    subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                               stdout=sys.stderr)
     until(lambda: is_served(transport), f"{transport} port {PORT} is served")
+    return process
 
 
 def main():
