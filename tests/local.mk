@@ -138,6 +138,16 @@ tests_torture_echod_short_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
 	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=read \
 	-Wl,--wrap=recvmsg -Wl,--wrap=sendmsg
 
+# Attackers, for `make check-attacks`.
+attack_programs = tests/attacks/flood tests/attacks/trickle
+check_PROGRAMS += $(attack_programs)
+tests_attacks_flood_SOURCES = tests/attacks/flood.c \
+	tests/attacks/packet.c tests/attacks/packet.h
+tests_attacks_flood_LDADD =
+tests_attacks_trickle_SOURCES = tests/attacks/trickle.c \
+	tests/attacks/packet.c tests/attacks/packet.h
+tests_attacks_trickle_LDADD =
+
 tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h
 
 # The fake kernel, and what is served on it.
@@ -267,6 +277,14 @@ check-soak:
 		ECHOD_SOAK_TURN; \
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/chaos/soak.py
 
+# As root: floods, hoarders, forged sources, loops, on echod and its peers, and
+# what an honest client sees beside them: ten minutes.  ATTACKS: a part of it (see
+# attacks.py).
+check-attacks: all
+	@$(MAKE) $(AM_MAKEFLAGS) $(attack_programs)
+	@$(tests_environment) $(PYTHON) \
+		$(srcdir)/tests/attacks/attacks.py $(ATTACKS) || test $$? = 77
+
 # As root: a million connections (or SCALE) in a virtual machine; ten minutes.
 check-scale: all
 	@$(tests_environment) $(srcdir)/tests/scale/run || test $$? = 77
@@ -363,19 +381,34 @@ fuzz:
 endif
 
 clean-local: clean-analysis
-	rm -rf bench compare-peers fuzz corpus model
+	rm -rf attacks bench compare-peers fuzz corpus model
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-client bench-guards bench-quick check-chaos \
 	check-functional check-is-missing check-lint check-model check-peers \
 	check-restart check-scale check-soak check-system check-torture \
 	check-unit compare fuzz
+.PHONY: bench bench-client bench-quick check-attacks check-chaos \
+	check-functional check-is-missing check-lint check-model check-peers \
+	check-restart check-scale check-soak check-system check-torture check-unit compare fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
 	tests/lint/complete.fish \
 	tests/lint/complete.zsh \
 	tests/lint/help.sh \
+	tests/attacks/attacks.py \
+	tests/attacks/cell.py \
+	tests/attacks/crowds.py \
+	tests/attacks/floods.py \
+	tests/attacks/forgeries.py \
+	tests/attacks/honest.py \
+	tests/attacks/judge.py \
+	tests/attacks/prefixes.py \
+	tests/attacks/scenes.py \
+	tests/attacks/service.py \
+	tests/attacks/stage.py \
+	tests/attacks/table.py \
 	tests/compare/compare.py \
 	tests/compare/conformance.py \
 	tests/compare/peers.py \
