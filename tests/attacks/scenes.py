@@ -28,6 +28,7 @@ STANDS = 25.0  # seconds until a crowd stands
 ODD, ODDER = 7007, 8007  # ports that no rule knows
 LOOP = 2.0  # seconds, of one that does not die
 QUIET, AFTER = 1.0, 0.5  # shares of the time under attack
+SETTLED = 1.5  # seconds after which memory that is not used is given back
 MIN_PROGRESS = "--min-progress=1K/2s"  # instead of 1K/1min
 
 
@@ -91,8 +92,10 @@ class Play:
         if isinstance(self.service, Ours):
             until(lambda: self.service.counters()["connections"] == 0,
                   "all connections to end")
+        end = time.monotonic()
         self.seen["after"] = ask(self.stage, self.transport, max(
             AFTER, AFTER * self.seconds)).result()
+        time.sleep(max(0, end + SETTLED - time.monotonic()))
         self.seen["afterwards"] = resources(self.service)
         self.seen["counters"] = self.service.counters()
         return self.seen

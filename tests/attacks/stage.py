@@ -17,7 +17,7 @@ import struct
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-for _room in ("functional", "compare", "bench"):
+for _room in ("functional", "compare"):
     sys.path.append(os.path.join(HERE, "..", _room))
 
 import netspace  # noqa: E402
