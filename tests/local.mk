@@ -13,9 +13,11 @@ echod_fuzz_tests = \
 	tests/fuzz/fuzz_cmsgs \
 	tests/fuzz/fuzz_datagrams \
 	tests/fuzz/fuzz_environment \
+	tests/fuzz/fuzz_lot \
 	tests/fuzz/fuzz_options \
 	tests/fuzz/fuzz_record \
-	tests/fuzz/fuzz_schedule
+	tests/fuzz/fuzz_schedule \
+	tests/fuzz/fuzz_screen
 
 echoping_fuzz_tests = \
 	tests/fuzz/fuzz_message \
@@ -153,13 +155,18 @@ tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h
 # The fake kernel, and what is served on it.
 fake_kernel = \
 	tests/fuzz/echoer.c tests/fuzz/echoer.h \
+	tests/fuzz/echoer_life.c \
 	tests/fuzz/fake.h tests/fuzz/fake_state.h \
 	tests/fuzz/fake_call.c \
 	tests/fuzz/fake_clock.c \
 	tests/fuzz/fake_datagram.c \
+	tests/fuzz/fake_death.c \
 	tests/fuzz/fake_descriptor.c \
 	tests/fuzz/fake_epoll.c \
+	tests/fuzz/fake_judge.c \
+	tests/fuzz/fake_name.c tests/fuzz/fake_name.h \
 	tests/fuzz/fake_peer.c \
+	tests/fuzz/fake_rate.c \
 	tests/fuzz/fake_reply.c \
 	tests/fuzz/fake_stream.c
 if ENABLE_FUZZING
@@ -169,9 +176,9 @@ wrap_fake = -Wl,--wrap=accept4 -Wl,--wrap=call_receive \
 	-Wl,--wrap=call_receive_many -Wl,--wrap=call_send \
 	-Wl,--wrap=call_send_many -Wl,--wrap=clock_gettime -Wl,--wrap=close \
 	-Wl,--wrap=connect -Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl \
-	-Wl,--wrap=epoll_wait -Wl,--wrap=eventfd -Wl,--wrap=getpeername \
-	-Wl,--wrap=getsockopt -Wl,--wrap=ioctl -Wl,--wrap=malloc \
-	-Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=sendmsg \
+	-Wl,--wrap=epoll_wait -Wl,--wrap=eventfd -Wl,--wrap=free \
+	-Wl,--wrap=getpeername -Wl,--wrap=getsockopt -Wl,--wrap=ioctl \
+	-Wl,--wrap=malloc -Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=sendmsg \
 	-Wl,--wrap=setsockopt -Wl,--wrap=shutdown -Wl,--wrap=write
 tests_fuzz_fuzz_datagrams_SOURCES = tests/fuzz/fuzz_datagrams.c $(fake_kernel)
 tests_fuzz_fuzz_schedule_SOURCES = tests/fuzz/fuzz_schedule.c $(fake_kernel)
@@ -182,6 +189,7 @@ tests_fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_fuzz_fuzz_environment_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=journal_sendv -Wl,--wrap=write
 tests_fuzz_fuzz_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
+tests_fuzz_fuzz_screen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 tests_fuzz_fuzz_settings_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 
@@ -360,24 +368,40 @@ check-peers: all
 		$(PEERS) || test $$? = 77
 
 # --- make fuzz: every target for FUZZ_SECONDS, new inputs kept in the build ---
+# Or only those of these names.  Of schedules long ones are tried from the start,
+# as it costs the most to begin one.  Without sanitizers (FUZZ_SANITIZERS=no) they run
+# several times as fast, and see only what the targets themselves assert.
 FUZZ_SECONDS = 60
+FUZZ_TARGETS =
+FUZZ_SANITIZERS = address,undefined
 if ENABLE_FUZZING
 fuzz: $(FUZZ_TESTS)
 	@set -e; for target in $(FUZZ_TESTS); do \
 		name=$${target##*/fuzz_}; \
+		case " $(FUZZ_TARGETS) " in \
+		"  " | *" $$name "*) ;; \
+		*) continue ;; \
+		esac; \
+		case $$name in \
+		datagrams | schedule) how='-len_control=0 -entropic=0' ;; \
+		*) how= ;; \
+		esac; \
 		echo "fuzz: $$name for $(FUZZ_SECONDS) s"; \
 		$(MKDIR_P) corpus/$$name; \
-		./$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+		./$$target $$how -max_total_time=$(FUZZ_SECONDS) \
+			-print_final_stats=1 \
 			-artifact_prefix=corpus/crash-$$name- \
 			corpus/$$name $(srcdir)/tests/fuzz/corpus/$$name; \
 	done
 else
 fuzz:
-	$(MKDIR_P) fuzz
-	test -f fuzz/Makefile || (cd fuzz && $(abs_top_srcdir)/configure \
+	$(MKDIR_P) fuzz/$(FUZZ_SANITIZERS)
+	test -f fuzz/$(FUZZ_SANITIZERS)/Makefile || \
+		(cd fuzz/$(FUZZ_SANITIZERS) && $(abs_top_srcdir)/configure \
 		CC=clang --enable-fuzzing \
-		--enable-sanitizers=address,undefined $(configure_programs))
-	$(MAKE) $(AM_MAKEFLAGS) -C fuzz fuzz FUZZ_SECONDS='$(FUZZ_SECONDS)'
+		--enable-sanitizers=$(FUZZ_SANITIZERS) $(configure_programs))
+	$(MAKE) $(AM_MAKEFLAGS) -C fuzz/$(FUZZ_SANITIZERS) fuzz \
+		FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_TARGETS='$(FUZZ_TARGETS)'
 endif
 
 clean-local: clean-analysis

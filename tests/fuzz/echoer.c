@@ -12,13 +12,17 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* More than a paused listener or socket waits before it tries again. */
 #define RETRY_USEC (150 * USEC_PER_MSEC)
 
-/* So many such pauses one after the other, for different reasons. */
-#define RETRIES_MAX 8
+/*
+ * So many such pauses one after the other, for different reasons; the longest
+ * is that for which somebody has to be idle to make room, and 0.25 s of slack.
+ */
+#define RETRIES_MAX 16
 
 /* Turns without any effect before the worker waits. */
 #define IDLE_TURNS_MAX 8
@@ -53,6 +57,7 @@ void echoer_init(struct echoer *echoer)
 			.drain_timeout = USEC_INFINITY,
 			.hold_limit = FAKE_PEERS * WORKER_SCRATCH_SIZE,
 			.max_connections = FAKE_DESCRIPTORS,
+			.on_watch = connection_on_watch,
 			.guard = &echoer->guard,
 		},
 		.fd = -1,
@@ -60,9 +65,42 @@ void echoer_init(struct echoer *echoer)
 	guard_init(&echoer->guard, NULL);
 }
 
-static void echoer_begin(struct echoer *echoer, int fd)
+void echoer_limit_connections(struct echoer *echoer, unsigned per_source)
 {
-	echoer->fd = fd;
+	size_t most = (size_t)echoer->policy.max_connections + 1;
+
+	assert(quota_init(&echoer->quota, per_source, most) == 0);
+	echoer->policy.quota = &echoer->quota;
+}
+
+/* As zeros: what is not used of so much memory is never touched. */
+static struct limiter_table *table_of_nobody(void)
+{
+	static struct limiter_table *table;
+	size_t size = sizeof(*table);
+
+	if (table) {
+		assert(madvise(table, size, MADV_DONTNEED) == 0);
+		return table;
+	}
+	table = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert(table != MAP_FAILED);
+	return table;
+}
+
+void echoer_limit_datagrams(struct echoer *echoer, unsigned rate,
+			    unsigned burst)
+{
+	static const struct siphash_key key = { { 1, 2 } };
+	struct limiter_rate limit = { .rate = rate, .burst = burst };
+
+	limiter_init(&echoer->limiter, table_of_nobody(), &limit, &key);
+	echoer->policy.limiter = &echoer->limiter;
+}
+
+void echoer_begin(struct echoer *echoer)
+{
 	assert(worker_init(&echoer->worker, &echoer->policy, &echoer->stats,
 			   connection_on_idle, drain_on_request, on_answer,
 			   NULL) == 0);
@@ -71,12 +109,13 @@ static void echoer_begin(struct echoer *echoer, int fd)
 void echoer_listen(struct echoer *echoer, int fd, bool tcp, bool shared,
 		   bool passed)
 {
-	echoer_begin(echoer, fd);
+	echoer->fd = fd;
+	echoer_begin(echoer);
 	echoer->listener.passed = passed;
 	echoer->listener.origin =
 		(struct connection_origin){ .name = "fake", .tcp = tcp };
-	/* Who is sole would be parked, in Unix sockets that are not here. */
-	echoer->listener.origin.sole = !echoer->policy.preserve;
+	echoer->listener.origin.sole =
+		!echoer->policy.preserve || echoer->parks;
 	assert(listener_open(&echoer->listener, &echoer->worker, fd, shared) ==
 	       0);
 }
@@ -90,7 +129,8 @@ void echoer_receive(struct echoer *echoer, int fd, bool unix_peers)
 		.protocol = unix_peers ? 0 : IPPROTO_UDP,
 	};
 
-	echoer_begin(echoer, fd);
+	echoer->fd = fd;
+	echoer_begin(echoer);
 	assert(datagram_open(&echoer->datagram, &echoer->worker, fd,
 			     &identity) == 0);
 }
@@ -101,12 +141,33 @@ static void check_streams(const struct echoer *echoer,
 	const uint64_t *values = snapshot->values;
 	unsigned served = fake_served_count();
 
-	assert(values[COUNTER_connections_accepted] -
+	assert(values[COUNTER_connections_accepted] +
+		       values[COUNTER_connections_adopted] -
 		       values[COUNTER_connections_closed] ==
 	       served);
 	assert(atomic_load(&echoer->policy.connections) == served);
-	assert(values[COUNTER_bytes_sent] == fake_echoed());
-	assert(echoer->worker.held.bytes <= echoer->policy.hold_limit);
+	assert(served <= echoer->policy.max_connections);
+	assert(values[COUNTER_connections_refused_source] ==
+	       fake_excess_count() - echoer->excess_before);
+	assert(values[COUNTER_bytes_sent] ==
+	       fake_echoed() - echoer->echoed_before);
+}
+
+/*
+ * Held is what the kernel gave and did not get back.  For each who holds
+ * something there is memory for the longest, so that these must fit, too.
+ */
+static void check_held(const struct echoer *echoer)
+{
+	const struct worker *worker = &echoer->worker;
+	unsigned holders;
+	uint64_t held = fake_held(&holders);
+
+	assert(held <= worker->held.bytes);
+	assert(holders == worker->held.pool.used);
+	assert(worker->held.bytes <= echoer->policy.hold_limit);
+	assert(holders * WORKER_SCRATCH_SIZE <= echoer->policy.hold_limit);
+	assert(worker->watches.used <= fake_served_count());
 }
 
 static void check_datagrams(const struct echoer *echoer,
@@ -120,9 +181,14 @@ static void check_datagrams(const struct echoer *echoer,
 	       values[COUNTER_datagrams_sent] +
 		       values[COUNTER_datagrams_unsent] +
 		       stats_refused(snapshot) + planned);
-	fake_check_datagrams(values[COUNTER_datagrams_received],
-			     values[COUNTER_datagrams_sent],
-			     stats_refused(snapshot));
+	fake_check_datagrams(&(struct fake_account){
+		.received = values[COUNTER_datagrams_received],
+		.sent = values[COUNTER_datagrams_sent],
+		.refused = stats_refused(snapshot) -
+			   values[COUNTER_datagrams_refused_rate],
+		.limited = values[COUNTER_datagrams_refused_rate],
+		.lost = values[COUNTER_datagrams_unsent] + planned,
+	});
 }
 
 /* While it is paused, nothing new is taken. */
@@ -144,8 +210,17 @@ static void check_account(struct echoer *echoer)
 
 	stats_collect(&echoer->stats, &snapshot);
 	check_streams(echoer, &snapshot);
+	check_held(echoer);
 	check_datagrams(echoer, &snapshot);
 	check_pause(echoer, snapshot.values);
+}
+
+static void turn(void *context)
+{
+	struct reactor *reactor = context;
+
+	assert(reactor_poll(reactor) == 0);
+	reactor_dispatch(reactor);
 }
 
 void echoer_turn(struct echoer *echoer)
@@ -154,8 +229,8 @@ void echoer_turn(struct echoer *echoer)
 
 	if (reactor->stopping)
 		return;
-	assert(reactor_poll(reactor) == 0);
-	reactor_dispatch(reactor);
+	if (!fake_survives(turn, reactor))
+		echoer_succeed(echoer);
 	check_account(echoer);
 }
 
@@ -171,6 +246,7 @@ static void echoer_request(struct echoer *echoer, unsigned requests)
 	if (requests & (WORKER_DRAIN | WORKER_ABORT)) {
 		echoer->stopping = true;
 		fake_stopping();
+		fake_kill_none();
 	}
 	worker_post(&echoer->worker, requests);
 }
@@ -214,12 +290,21 @@ static void run(struct echoer *echoer)
 	} while (!blocked || idle == 0);
 }
 
-/* May somebody be waiting to be accepted? */
-static bool is_full(const struct echoer *echoer)
+/*
+ * May somebody be waiting to be accepted?  Not because there are as many as may
+ * be: somebody is idle soon.
+ */
+static bool is_closed(const struct echoer *echoer)
 {
-	return echoer->paused || echoer->stopping || fake_is_full() ||
-	       atomic_load(&echoer->policy.connections) >=
-		       echoer->policy.max_connections;
+	return echoer->paused || echoer->stopping || fake_is_full();
+}
+
+static bool is_overdue(const struct echoer *echoer,
+		       const struct fake_view *view)
+{
+	uint64_t tolerance = echoer->policy.busy_poll ? USEC_PER_MSEC : 0;
+
+	return view->idle > usec_add(echoer->policy.idle_timeout, tolerance);
 }
 
 static bool peer_is_settled(const struct echoer *echoer,
@@ -227,11 +312,12 @@ static bool peer_is_settled(const struct echoer *echoer,
 {
 	switch (view->end) {
 	case FAKE_WAITING:
-		return is_full(echoer);
+		return is_closed(echoer);
 	case FAKE_SERVED:
 		return !echoer->stopping && !view->finished && !view->broken &&
 		       view->taken == view->sent &&
-		       view->delivered == view->sent;
+		       view->delivered == view->sent &&
+		       !is_overdue(echoer, view);
 	case FAKE_FIN:
 		return view->delivered == view->sent;
 	default:
@@ -252,6 +338,7 @@ static bool is_settled(struct echoer *echoer)
 	if (echoer->datagram.batch && datagram_is_stuck(&echoer->datagram))
 		return false;
 	return echoer->worker.held.bytes == 0 &&
+	       echoer->worker.watches.used == 0 &&
 	       (echoer->paused || fake_datagrams_are_settled()) &&
 	       worker_has_answered(&echoer->worker, echoer->asked);
 }
@@ -261,13 +348,19 @@ void echoer_settle(struct echoer *echoer)
 	unsigned retries = 0;
 
 	fake_fault_none();
+	fake_kill_none();
 	fake_defer_none();
 	fake_batch(UINT32_MAX);
 	run(echoer);
 	while (!is_settled(echoer)) {
+		uint64_t before = echoer->taken;
+
 		assert(retries++ < RETRIES_MAX);
 		fake_advance(RETRY_USEC);
 		run(echoer);
+		/* One more has come: for the next somebody is idle later. */
+		if (echoer->taken != before)
+			retries = 0;
 	}
 }
 
@@ -279,6 +372,8 @@ void echoer_end(struct echoer *echoer, size_t taken)
 	echoer_settle(echoer);
 	assert(list_is_empty(&echoer->worker.connections.entries));
 	worker_deinit(&echoer->worker);
+	if (echoer->policy.quota)
+		quota_deinit(&echoer->quota);
 	(void)close(echoer->fd);
 	assert(fake_open_count() == 0);
 	fake_enter(false);

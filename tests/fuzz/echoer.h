@@ -10,7 +10,9 @@
 
 #include "echod/datagram.h"
 #include "echod/guard.h"
+#include "echod/limiter.h"
 #include "echod/listener.h"
+#include "echod/quota.h"
 #include "echod/worker.h"
 
 #include <stdbool.h>
@@ -18,15 +20,20 @@
 struct echoer {
 	struct stats stats;
 	struct worker worker;
-	uint64_t taken; /* accepted and received when it had paused */
+	uint64_t taken;		/* accepted and received when it had paused */
+	uint64_t echoed_before; /* the kernel's account when it began */
+	struct limiter limiter;
 	struct listener listener;
 	struct worker_policy policy; /* set by the owner */
 	struct datagram datagram;
 	struct guard guard;
+	struct quota quota;
 	int fd;		/* of the listener or of the datagram socket */
 	unsigned asked; /* the last request */
+	unsigned excess_before;
 	bool paused, stopping;
 	bool resting; /* it has paused */
+	bool parks;   /* connections can be parked */
 };
 
 /*
@@ -34,6 +41,14 @@ struct echoer {
  * How many there were is told at the end of the program.
  */
 void echoer_init(struct echoer *echoer);
+
+/* Before anything is served: how much one source may have and send. */
+void echoer_limit_connections(struct echoer *echoer, unsigned per_source);
+void echoer_limit_datagrams(struct echoer *echoer, unsigned rate,
+			    unsigned burst);
+
+/* Begin to serve: a worker is made. */
+void echoer_begin(struct echoer *echoer);
 
 /* Serve streams. */
 void echoer_listen(struct echoer *echoer, int fd, bool tcp, bool shared,
@@ -44,6 +59,13 @@ void echoer_receive(struct echoer *echoer, int fd, bool unix_peers);
 
 /* Poll and dispatch, once, and see that all is in order. */
 void echoer_turn(struct echoer *echoer);
+
+/* Park all connections; kill the server after so many system calls. */
+void echoer_park(struct echoer *echoer);
+void echoer_kill(struct echoer *echoer, unsigned calls);
+
+/* It was killed: another one takes over what was left. */
+void echoer_succeed(struct echoer *echoer);
 
 /*
  * Ask the worker for something, chosen by any number; nothing if an earlier

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #define FAKE_FIRST	 (1 << 20)
 #define FAKE_DESCRIPTORS 64
@@ -74,6 +75,20 @@ typedef void fake_act(unsigned peer, size_t size);
 void fake_defer(unsigned calls, fake_act *act, unsigned peer, size_t size);
 void fake_defer_none(void); /* let it happen now */
 
+/*
+ * Run the server: false if it was killed meanwhile, so many calls after
+ * fake_kill().  Then bury it: its memory is freed, and its descriptors are
+ * closed but for the listener and those that are parked.
+ */
+typedef void fake_life(void *context);
+bool fake_survives(fake_life *life, void *context);
+void fake_kill(unsigned calls);
+void fake_kill_none(void);
+void fake_bury(void);
+
+/* Others have a duplicate of this connection's descriptor. */
+void fake_park(int fd);
+
 /* --- epoll --- */
 
 /* At most so many events a call; queue one anew, with this beside it. */
@@ -90,13 +105,18 @@ uint64_t fake_progress(void);
 /* --- Streams: a listener and up to FAKE_PEERS peers --- */
 
 struct fake_streams {
-	bool tcp;	   /* or Unix */
-	bool lazy;	   /* peers acknowledge only when told to */
-	size_t room_in;	   /* of each receive queue, */
-	size_t room_out;   /* each send queue, */
-	size_t room_peer;  /* and each peer's receive queue */
-	bool lax;	   /* nobody's turns, waits and ends are judged */
-	uint64_t patience; /* no peer is ended that is idle for less, µs */
+	bool tcp;	     /* or Unix */
+	bool lazy;	     /* peers acknowledge only when told to */
+	size_t room_in;	     /* of each receive queue, */
+	size_t room_out;     /* each send queue, */
+	size_t room_peer;    /* and each peer's receive queue */
+	bool lax;	     /* nobody's turns, waits and ends are judged */
+	bool preserving;     /* nothing is received before it was sent back */
+	unsigned most;	     /* connections at once, and */
+	unsigned per_source; /* of one source; 0: any number */
+	uint64_t patience;   /* no peer is ended that is idle for less, µs */
+	uint64_t progress;   /* bytes that who holds something up takes */
+	uint64_t progress_time; /* ... in so many µs; 0 bytes: none */
 };
 int fake_listen(const struct fake_streams *streams);
 
@@ -111,6 +131,12 @@ void fake_receive(unsigned peer, size_t size);
 void fake_acknowledge(unsigned peer, size_t unused);
 void fake_finish(unsigned peer, size_t unused);
 void fake_reset(unsigned peer, size_t unused);
+
+/* The kernel gives it up: keepalive, or TCP_USER_TIMEOUT. */
+void fake_vanish(unsigned peer, size_t unused);
+
+/* Where it connects from. */
+void fake_peer_name(unsigned peer, struct sockaddr *address, socklen_t *length);
 
 /* Another process accepts one from the same listener, and ends it. */
 void fake_steal(unsigned unused, size_t unused_too);
@@ -136,12 +162,19 @@ struct fake_view {
 	uint64_t taken;	    /* received by the server, */
 	uint64_t echoed;    /* sent back by it, */
 	uint64_t delivered; /* received by the peer */
+	uint64_t idle;	    /* nothing was received or sent for so long, µs */
 };
 struct fake_view fake_look(unsigned peer);
 
 /* Bytes that the server has sent on all streams; and its connections. */
 uint64_t fake_echoed(void);
 unsigned fake_served_count(void);
+
+/* Newcomers that were too many of their source. */
+unsigned fake_excess_count(void);
+
+/* What it has received, and neither sent back nor left there; of how many. */
+uint64_t fake_held(unsigned *holders);
 
 /* --- Datagrams: one socket, and up to FAKE_PEERS peers --- */
 
@@ -158,10 +191,11 @@ enum fake_datagram_kind {
 };
 
 struct fake_datagrams {
-	int family;	  /* AF_INET, AF_INET6 or AF_UNIX */
-	bool trains;	  /* UDP_GRO does something */
-	unsigned room_in, /* datagrams in the receive queue */
-		room_out; /* and in the send queue */
+	int family;	      /* AF_INET, AF_INET6 or AF_UNIX */
+	bool trains;	      /* UDP_GRO does something */
+	unsigned room_in,     /* datagrams in the receive queue */
+		room_out;     /* and in the send queue */
+	unsigned rate, burst; /* that a source may send; 0: any number */
 };
 int fake_datagram_socket(const struct fake_datagrams *datagrams);
 
@@ -172,8 +206,14 @@ void fake_arrive(unsigned peer, enum fake_datagram_kind kind, size_t length,
 /* So many leave the send queue. */
 void fake_leave(unsigned count);
 
-/* The server's account is ours: what it took, answered, and refused. */
-void fake_check_datagrams(uint64_t received, uint64_t sent, uint64_t refused);
+/*
+ * The server's account is ours: what it took, answered, refused, refused
+ * because there were too many, and lost or has not sent yet.
+ */
+struct fake_account {
+	uint64_t received, sent, refused, limited, lost;
+};
+void fake_check_datagrams(const struct fake_account *account);
 bool fake_datagrams_are_settled(void);
 
 #endif

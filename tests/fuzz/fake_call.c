@@ -10,6 +10,7 @@
 #include "common/call.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -50,7 +51,7 @@ FAKED(int, shutdown, (int fd, int how), (fd, how), (fd, how),
 FAKED(int, close, (int fd), (fd), (fd), fake_close)
 FAKED(int, accept4,
       (int fd, struct sockaddr *address, socklen_t *length, int flags),
-      (fd, address, length, flags), (fd), fake_accept)
+      (fd, address, length, flags), (fd, address, length), fake_accept)
 FAKED(ssize_t, read, (int fd, void *bytes, size_t size), (fd, bytes, size),
       (fd, bytes), fake_event_read)
 FAKED(ssize_t, write, (int fd, const void *bytes, size_t size),
@@ -86,12 +87,21 @@ WRAPPED(int, eventfd, (unsigned int count, int flags))
 WRAPPED(void *, malloc, (size_t size))
 {
 	int error = fake_is_here() ? fake_strikes(FAKE_MALLOC) : 0;
+	void *block = error == 0 ? __real_malloc(size) : NULL;
 
+	if (block && fake_is_here())
+		fake_death_allocated(block);
 	if (error == 0)
-		return __real_malloc(size);
+		return block;
 	fake_stream_strike();
 	errno = error;
 	return NULL;
+}
+
+WRAPPED(void, free, (void *block))
+{
+	fake_death_freed(block);
+	__real_free(block);
 }
 
 WRAPPED(int, clock_gettime, (clockid_t clock, struct timespec *time))
@@ -154,12 +164,14 @@ WRAPPED(int, setsockopt,
 	return 0;
 }
 
-/* Of what is asked for, only whether trains are on can be so. */
+/* Of sockets of ours only this can be asked. */
 WRAPPED(int, getsockopt,
 	(int fd, int level, int name, void *value, socklen_t *length))
 {
 	if (!fake_has(fd))
 		return __real_getsockopt(fd, level, name, value, length);
+	if (level == IPPROTO_TCP && name == TCP_INFO)
+		return fake_stream_info(fd, value, *length);
 	if (level != IPPROTO_UDP || name != UDP_GRO)
 		return fake_fails(ENOPROTOOPT);
 	*(int *)value = fake_datagram_joins();
@@ -180,6 +192,6 @@ WRAPPED(int, connect,
 	if (!fake_has(fd))
 		return __real_connect(fd, address, length);
 	assert(address->sa_family == AF_UNSPEC);
-	fake_stream_linger(fd);
+	fake_stream_disconnect(fd);
 	return 0;
 }

@@ -69,6 +69,8 @@ void fake_begin(void)
 	fake_file_reset();
 	fake_epoll_reset();
 	fake_stream_reset();
+	fake_judge_reset();
+	fake_death_reset();
 	fake_datagram_reset();
 	fake_enter(true);
 }
@@ -96,6 +98,11 @@ void fake_tick(uint64_t usec)
 uint64_t fake_now(void)
 {
 	fake.now += fake.per_look;
+	return fake.now;
+}
+
+uint64_t fake_time(void)
+{
 	return fake.now;
 }
 
@@ -184,6 +191,7 @@ void fake_call_begins(void)
 	unsigned i = 0;
 
 	fake.calls++;
+	fake_death_call();
 	while (i < fake.deferred_count)
 		if (fake.deferred[i].calls-- == 0)
 			act_next(i);

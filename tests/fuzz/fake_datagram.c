@@ -10,14 +10,13 @@
  */
 #include "config.h"
 
+#include "fuzz/fake_name.h"
 #include "fuzz/fake_state.h"
 
 #include "common/macros.h"
 
-#include <arpa/inet.h>
 #include <netinet/udp.h>
 #include <string.h>
-#include <sys/un.h>
 
 #define QUEUE_MAX 128
 
@@ -25,24 +24,10 @@
 #define SEGMENTS_MAX 64
 #define LENGTH_MAX   65507
 
-#define FIRST_PORT 40000
-
-struct record {
-	unsigned id, peer, length;
-	enum fake_datagram_kind kind;
-};
-
-union any_address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_un un;
-};
-
 static struct {
 	struct fake_datagrams config;
 	struct fake_file *file;
-	struct record queue[QUEUE_MAX], batch[QUEUE_MAX];
+	struct fake_record queue[QUEUE_MAX], batch[QUEUE_MAX];
 	unsigned queued, taken, born, leaving;
 	unsigned next[FAKE_PEERS]; /* in the batch: only those may follow */
 	bool joins, refused;	   /* for want of memory */
@@ -62,6 +47,8 @@ int fake_datagram_socket(const struct fake_datagrams *datagrams)
 	assert(datagrams->room_in <= QUEUE_MAX && datagrams->room_out > 0);
 	udp.config = *datagrams;
 	udp.file = fake_file(fd, FAKE_DATAGRAM);
+	fake_name_family(datagrams->family);
+	fake_rate_set(datagrams);
 	return fd;
 }
 
@@ -103,7 +90,7 @@ void fake_arrive(unsigned peer, enum fake_datagram_kind kind, size_t length,
 		 unsigned count)
 {
 	while (count-- > 0 && udp.queued < udp.config.room_in)
-		udp.queue[udp.queued++] = (struct record){
+		udp.queue[udp.queued++] = (struct fake_record){
 			.id = udp.born++,
 			.peer = peer,
 			.length = (unsigned)MIN(length, (size_t)LENGTH_MAX),
@@ -128,87 +115,22 @@ bool fake_datagrams_are_settled(void)
 	return udp.queued == 0;
 }
 
-static bool is_refusable(const struct record *record)
+static bool is_refusable(const struct fake_record *record)
 {
 	return record->kind > FAKE_EARLY;
 }
 
-void fake_check_datagrams(uint64_t received, uint64_t sent, uint64_t refused)
+void fake_check_datagrams(const struct fake_account *account)
 {
-	assert(received == udp.received);
-	assert(sent == udp.sent);
-	assert(refused == udp.refusable);
+	assert(account->received == udp.received);
+	assert(account->sent == udp.sent);
+	assert(account->refused == udp.refusable);
+	fake_rate_check(account, !udp.config.trains);
 }
 
-/* --- Names --- */
-
-static socklen_t name_unix(const struct record *record,
-			   union any_address *address)
+static const uint8_t *bytes_of(const struct fake_record *record)
 {
-	address->un = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	address->un.sun_path[0] = (char)('a' + record->peer);
-	return record->kind == FAKE_UNNAMED
-		       ? (socklen_t)sizeof(sa_family_t)
-		       : offsetof(struct sockaddr_un, sun_path) + 2;
-}
-
-static in_port_t port_of(const struct record *record)
-{
-	switch (record->kind) {
-	case FAKE_PORT_ZERO:
-		return 0;
-	case FAKE_PORT_LOW:
-		return htons((uint16_t)(1 + record->peer));
-	default:
-		return htons((uint16_t)(FIRST_PORT + record->peer));
-	}
-}
-
-/* 198.51.100.PEER, 2001:db8::PEER, or one that no host has. */
-static socklen_t name_of(const struct record *record,
-			 union any_address *address)
-{
-	memset(address, 0, sizeof(*address));
-	switch (udp.config.family) {
-	case AF_UNIX:
-		return name_unix(record, address);
-	case AF_INET:
-		address->in.sin_family = AF_INET;
-		address->in.sin_port = port_of(record);
-		address->in.sin_addr.s_addr = htonl(0xc6336401 + record->peer);
-		return sizeof(address->in);
-	default:
-		address->in6.sin6_family = AF_INET6;
-		address->in6.sin6_port = port_of(record);
-		if (record->kind == FAKE_SOURCE && record->peer % 2 == 0)
-			return sizeof(address->in6);
-		if (record->kind != FAKE_SOURCE)
-			address->in6.sin6_addr.s6_addr32[0] = htonl(0x20010db8);
-		address->in6.sin6_addr.s6_addr[15] =
-			(uint8_t)(2 + record->peer);
-		return sizeof(address->in6);
-	}
-}
-
-/* Asked at one of two addresses of ours, 192.0.2.1 and 2. */
-static struct in_addr local4(const struct record *record)
-{
-	return (struct in_addr){ htonl(0xc0000201 + record->id / 8 % 2) };
-}
-
-static struct in6_addr local6(const struct record *record)
-{
-	struct in6_addr address = { .s6_addr = { 0x20, 1, 0xd, 0xb8, 0, 1 } };
-
-	if (record->kind == FAKE_GROUP)
-		address.s6_addr[0] = 0xff;
-	address.s6_addr[15] = (uint8_t)(1 + record->id / 8 % 2);
-	return address;
-}
-
-static const uint8_t *bytes_of(const struct record *record)
-{
-	struct fake_stream stream = { .phase = 0 };
+	static const struct fake_stream stream;
 
 	return fake_pattern(&stream, (uint64_t)record->id * 7919);
 }
@@ -228,12 +150,12 @@ static void *control_add(struct msghdr *header, int level, int type,
 	return memcpy(CMSG_DATA(cmsg), data, length);
 }
 
-static void write_info(struct msghdr *header, const struct record *record)
+static void write_info(struct msghdr *header, const struct fake_record *record)
 {
 	struct in_pktinfo info4 = { .ipi_ifindex = 2,
-				    .ipi_addr = local4(record),
-				    .ipi_spec_dst = local4(record) };
-	struct in6_pktinfo info6 = { .ipi6_addr = local6(record),
+				    .ipi_addr = fake_local4(record),
+				    .ipi_spec_dst = fake_local4(record) };
+	struct in6_pktinfo info6 = { .ipi6_addr = fake_local6(record),
 				     .ipi6_ifindex = 2 };
 
 	if (record->kind == FAKE_GROUP)
@@ -249,7 +171,7 @@ static void write_info(struct msghdr *header, const struct record *record)
 /* How many at the head of the queue make one train? */
 static unsigned train_length(void)
 {
-	const struct record *first = udp.queue, *next;
+	const struct fake_record *first = udp.queue, *next;
 	unsigned count = 1, bytes = first->length;
 
 	if (!udp.joins || !udp.config.trains || first->kind > FAKE_PORT_LOW)
@@ -290,13 +212,26 @@ static unsigned write_bytes(struct msghdr *header, unsigned count)
 	return bytes;
 }
 
+/* What is to become of them, which are of one kind? */
+static void judge(unsigned count)
+{
+	bool over = false;
+
+	if (is_refusable(&udp.queue[0]))
+		udp.refusable += count;
+	else
+		over = fake_rate_is_over(udp.queue[0].peer, count);
+	for (unsigned i = 0; i < count; i++)
+		udp.queue[i].over = over;
+}
+
 static void receive_one(struct mmsghdr *message)
 {
 	struct msghdr *header = &message->msg_hdr;
 	unsigned count = train_length();
 	int segment = (int)udp.queue[0].length;
-	union any_address name;
-	socklen_t length = name_of(&udp.queue[0], &name);
+	union fake_name name;
+	socklen_t length = fake_name_of(&udp.queue[0], &name);
 
 	assert(header->msg_namelen >= length);
 	memcpy(header->msg_name, &name, length);
@@ -310,8 +245,7 @@ static void receive_one(struct mmsghdr *message)
 		(void)control_add(header, IPPROTO_UDP, UDP_GRO, &segment,
 				  sizeof(segment));
 	message->msg_len = write_bytes(header, count);
-	for (unsigned i = 0; i < count; i++)
-		udp.refusable += is_refusable(&udp.queue[i]);
+	judge(count);
 	memcpy(&udp.batch[udp.taken], udp.queue, count * sizeof(*udp.queue));
 	udp.taken += count;
 	udp.received += count;
@@ -340,11 +274,11 @@ int fake_receive_many(int fd, struct mmsghdr *messages, unsigned count)
 
 /* --- Replies --- */
 
-static bool is_from_where_asked(const struct record *record,
+static bool is_from_where_asked(const struct fake_record *record,
 				const struct fake_reply *reply)
 {
-	struct in_addr asked4 = local4(record);
-	struct in6_addr asked6 = local6(record);
+	struct in_addr asked4 = fake_local4(record);
+	struct in6_addr asked6 = fake_local6(record);
 
 	if (udp.config.family == AF_UNIX || record->kind == FAKE_EARLY)
 		return !reply->info4 && !reply->info6;
@@ -357,11 +291,11 @@ static bool is_from_where_asked(const struct record *record,
 	       reply->info6->ipi6_ifindex == 0;
 }
 
-static bool is_answer(const struct record *record,
+static bool is_answer(const struct fake_record *record,
 		      const struct fake_reply *reply)
 {
-	union any_address name;
-	socklen_t length = name_of(record, &name);
+	union fake_name name;
+	socklen_t length = fake_name_of(record, &name);
 
 	return !is_refusable(record) && record->length == reply->length &&
 	       length == reply->name_length &&
@@ -391,6 +325,8 @@ void fake_datagram_answer(const struct fake_reply *reply)
 	assert(i < udp.taken);
 	udp.next[udp.batch[i].peer] = i + 1;
 	udp.sent++;
+	if (udp.batch[i].over)
+		fake_rate_leaks();
 }
 
 void fake_datagram_leaves(void)

@@ -66,6 +66,11 @@ struct fake_file *fake_file_any(int fd)
 	return file;
 }
 
+struct fake_file *fake_file_look(int fd)
+{
+	return &files[fd - FAKE_FIRST];
+}
+
 struct fake_file *fake_file(int fd, enum fake_kind kind)
 {
 	struct fake_file *file = fake_file_any(fd);

@@ -107,7 +107,7 @@ static void arm(struct fake_file *file, const struct epoll_event *event)
 	assert(event->events & EPOLLET);
 	file->registered = true;
 	if (file->stream)
-		file->stream->known = true;
+		fake_judge_serve(file->stream);
 	file->armed = event->events;
 	file->data = event->data;
 	if (fake_level(file) & (file->armed | ALWAYS))
@@ -130,8 +130,11 @@ int fake_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event)
 	}
 	if (op == EPOLL_CTL_ADD)
 		error = fake_strikes(FAKE_EPOLL_CTL);
-	if (error != 0)
+	if (error != 0) {
+		if (file->stream)
+			file->stream->struck = true;
 		return fake_fails(error);
+	}
 	arm(file, event);
 	return 0;
 }
@@ -171,7 +174,7 @@ int fake_epoll_wait(int epoll_fd, struct epoll_event *events, int size,
 	error = fake_strikes(FAKE_EPOLL_WAIT);
 	if (error != 0)
 		return fake_fails(error);
-	fake_stream_rounds();
+	fake_judge_round();
 	while (!list_is_empty(&epoll.queue) && (unsigned)count < most) {
 		struct fake_file *file = container_of(epoll.queue.next,
 						      struct fake_file, queued);

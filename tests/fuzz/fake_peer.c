@@ -10,6 +10,7 @@
 
 #include "common/macros.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 /*
@@ -110,6 +111,24 @@ static bool is_connected(const struct fake_stream *stream)
 	       !stream->broken;
 }
 
+/* In TIME-WAIT nothing reaches the socket any more. */
+static bool is_over(const struct fake_stream *stream)
+{
+	return stream->finished && stream->fin_arrived;
+}
+
+static void break_off(struct fake_stream *stream, int error)
+{
+	if (!is_connected(stream))
+		return;
+	stream->broken = true;
+	stream->no_space = false;
+	if (is_over(stream))
+		return;
+	stream->error = error;
+	fake_wake(stream->file, 0);
+}
+
 void fake_send(unsigned peer, size_t size)
 {
 	struct fake_stream *stream = &fake_peers[peer];
@@ -122,6 +141,13 @@ void fake_send(unsigned peer, size_t size)
 		stream->end = FAKE_RST;
 	if (!is_connected(stream) || stream->finished || length == 0)
 		return;
+	/* Nobody will receive it: that is answered with a reset. */
+	if (stream->hung_up) {
+		break_off(stream, ECONNRESET);
+		return;
+	}
+	if (room == fake_config.room_in)
+		stream->unread_since = fake_time();
 	stream->arrived += length;
 	fake_wake(stream->file, EPOLLIN | EPOLLPRI);
 }
@@ -144,11 +170,13 @@ void fake_urgent(unsigned peer, size_t unused)
 void fake_stream_flow(struct fake_stream *stream, bool acknowledge)
 {
 	uint64_t most = stream->delivered + fake_config.room_peer;
+	uint64_t before = stream->acknowledged;
 
 	if (stream->broken || !acknowledge)
 		return;
-	stream->acknowledged =
-		MAX(stream->acknowledged, MIN(stream->written, most));
+	stream->acknowledged = MAX(before, MIN(stream->written, most));
+	if (stream->acknowledged > before)
+		fake_judge_acknowledge(stream, before);
 	fake_stream_writable(stream);
 	if (!stream->shut || stream->fin_arrived ||
 	    stream->acknowledged < stream->written)
@@ -195,26 +223,19 @@ void fake_finish(unsigned peer, size_t unused)
 	fake_wake(stream->file, 0);
 }
 
-/* In TIME-WAIT nothing reaches the socket any more. */
-static bool is_over(const struct fake_stream *stream)
-{
-	return stream->finished && stream->fin_arrived;
-}
-
 void fake_reset(unsigned peer, size_t unused)
 {
 	struct fake_stream *stream = &fake_peers[peer];
 	bool close_wait = stream->finished && !stream->shut;
 
 	(void)unused;
-	if (!is_connected(stream))
-		return;
-	stream->broken = true;
-	stream->no_space = false;
-	if (is_over(stream))
-		return;
-	stream->error = close_wait ? EPIPE : ECONNRESET;
-	fake_wake(stream->file, 0);
+	break_off(stream, close_wait ? EPIPE : ECONNRESET);
+}
+
+void fake_vanish(unsigned peer, size_t unused)
+{
+	(void)unused;
+	break_off(&fake_peers[peer], ETIMEDOUT);
 }
 
 void fake_relieve(void)
@@ -237,7 +258,47 @@ struct fake_view fake_look(unsigned peer)
 		.taken = stream->taken,
 		.echoed = stream->written,
 		.delivered = stream->delivered,
+		.idle = fake_time() - MAX(stream->active, stream->excused),
 	};
+}
+
+/*
+ * Where peers connect from: three from one IPv4 address, one of them as an IPv6
+ * socket sees it; two from one IPv6 network; and one from this host.
+ */
+static const struct {
+	const char *text;
+	int source;
+} origins[FAKE_PEERS] = {
+	{ "::ffff:198.51.100.1", 0 },  { "198.51.100.1", 0 },
+	{ "198.51.100.1", 0 },	       { "198.51.100.2", 1 },
+	{ "2001:db8::1", 2 },	       { "2001:db8::ffff:0:0:2", 2 },
+	{ "2001:db8:0:1:ffff::1", 3 }, { "127.0.0.1", -1 },
+};
+
+int fake_source(const struct fake_stream *stream)
+{
+	return fake_config.tcp ? origins[stream - fake_peers].source : -1;
+}
+
+void fake_peer_name(unsigned peer, struct sockaddr *address, socklen_t *length)
+{
+	const char *text = origins[peer].text;
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	bool ipv4 = inet_pton(AF_INET, text, &in.sin_addr) == 1;
+	const void *name = ipv4 ? (const void *)&in : &in6;
+	socklen_t needed = ipv4 ? sizeof(in) : sizeof(in6);
+
+	if (!ipv4)
+		assert(inet_pton(AF_INET6, text, &in6.sin6_addr) == 1);
+	if (!fake_config.tcp) {
+		in.sin_family = AF_UNIX; /* unnamed */
+		name = &in;
+		needed = sizeof(in.sin_family);
+	}
+	memcpy(address, name, MIN(*length, needed));
+	*length = needed;
 }
 
 /* Errors of the connection itself, which is gone by that. */
@@ -246,7 +307,7 @@ static bool is_of_connection(int error)
 	return error == ECONNABORTED || error == EPERM || error == EPROTO;
 }
 
-int fake_accept(int fd)
+int fake_accept(int fd, struct sockaddr *address, socklen_t *length)
 {
 	struct fake_stream *stream;
 	int error, accepted;
@@ -270,6 +331,9 @@ int fake_accept(int fd)
 		return fake_fails(EAGAIN);
 	accepted = fake_file_open(FAKE_STREAM);
 	fake_stream_accept(stream, fake_file(accepted, FAKE_STREAM));
+	if (address)
+		fake_peer_name((unsigned)(stream - fake_peers), address,
+			       length);
 	return accepted;
 }
 

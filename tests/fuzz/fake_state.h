@@ -2,8 +2,9 @@
 /*
  * What the fake kernel consists of.  Private to its files: fake_descriptor.c
  * has the table, fake_epoll.c the events, fake_clock.c time and faults,
- * fake_stream.c and fake_peer.c both ends of streams, fake_datagram.c UDP, and
- * fake_call.c the wrappers.
+ * fake_stream.c and fake_peer.c both ends of streams, of which fake_judge.c
+ * says who may have one, fake_datagram.c UDP with names of fake_name.c and
+ * limits of fake_rate.c, fake_death.c the end, and fake_call.c the wrappers.
  */
 #ifndef ECHOD_TESTS_FUZZ_FAKE_STATE_H
 #define ECHOD_TESTS_FUZZ_FAKE_STATE_H
@@ -37,14 +38,27 @@ struct fake_file {
 	bool registered;
 };
 
+/* When the peer's kernel took something, and how much it had taken before. */
+struct fake_mark {
+	uint64_t when, before;
+};
+#define FAKE_MARKS 16
+
 /* The server's end of a connection, and what the peer has seen. */
 struct fake_stream {
 	struct fake_file *file; /* NULL: not accepted, or closed */
 	struct list_node waiting;
 	uint64_t arrived, taken, urgent; /* positions in what the peer sent */
 	uint64_t written, acknowledged, delivered; /* ... and in the echo */
-	size_t phase; /* where in the pattern it begins */
-	uint64_t active;
+	size_t phase;	       /* where in the pattern it begins */
+	uint64_t active;       /* when something was taken or written */
+	uint64_t excused;      /* ... or the server saw that it was late */
+	uint64_t unread_since; /* something is */
+	uint64_t stuck_since;  /* the last send was cut short or refused */
+	uint64_t span_began;
+	unsigned spans; /* without any progress */
+	unsigned mark_count;
+	struct fake_mark marks[FAKE_MARKS]; /* the last of them, a ring */
 	enum fake_end end;
 	int error;
 	unsigned rounds;   /* that it has been waiting for */
@@ -53,7 +67,10 @@ struct fake_stream {
 	bool fin_arrived; /* and was acknowledged */
 	bool abrupt;	  /* close(2) is to reset it */
 	bool struck;	  /* a call was made to fail */
-	bool known;	  /* to epoll, once */
+	bool stuck;
+	bool parked;  /* others have duplicates: close(2) ends nothing */
+	bool hung_up; /* shutdown(2) in both directions */
+	bool excess;  /* there are as many of its source as may be */
 };
 
 /* --- Descriptors --- */
@@ -66,6 +83,8 @@ static inline bool fake_has(int fd)
 /* It must be open, and of that kind. */
 struct fake_file *fake_file(int fd, enum fake_kind kind);
 struct fake_file *fake_file_any(int fd);
+/* Or not open. */
+struct fake_file *fake_file_look(int fd);
 int fake_close(int fd);
 void fake_file_reset(void);
 
@@ -73,6 +92,15 @@ void fake_file_reset(void);
 bool fake_is_here(void);
 bool fake_is_ticking(void); /* with each look */
 void fake_moved(void);
+
+/* What the clock says, without looking at it. */
+uint64_t fake_time(void);
+
+/* --- The server's end --- */
+void fake_death_reset(void);
+void fake_death_call(void); /* which may be its last */
+void fake_death_allocated(void *block);
+void fake_death_freed(const void *block);
 
 /* A call begins: what was to happen before it does. */
 void fake_call_begins(void);
@@ -111,15 +139,16 @@ void fake_stream_reset(void);
 const uint8_t *fake_pattern(const struct fake_stream *stream, uint64_t at);
 uint32_t fake_stream_level(const struct fake_stream *stream);
 uint32_t fake_listener_level(void);
-int fake_accept(int fd);
+int fake_accept(int fd, struct sockaddr *address, socklen_t *length);
 ssize_t fake_stream_receive(int fd, void *buffer, size_t size, int flags);
 ssize_t fake_stream_send(int fd, const void *data, size_t length, int flags);
 int fake_stream_shutdown(int fd, int how);
 void fake_stream_linger(int fd);
+void fake_stream_disconnect(int fd);
 void fake_stream_accept(struct fake_stream *stream, struct fake_file *file);
 void fake_stream_close(struct fake_file *file);
 int fake_stream_ioctl(int fd, unsigned long request, int *value);
-void fake_stream_rounds(void);
+int fake_stream_info(int fd, void *value, socklen_t length);
 
 /* There was no memory: it may be for who is served just now. */
 void fake_stream_strike(void);
@@ -127,6 +156,26 @@ void fake_stream_strike(void);
 /* The peer's kernel takes and acknowledges what it has room for. */
 void fake_stream_flow(struct fake_stream *stream, bool acknowledge);
 void fake_stream_writable(struct fake_stream *stream);
+
+/* Where the peer connects from: a number; -1 if sources are not told apart. */
+int fake_source(const struct fake_stream *stream);
+
+/* --- What the server may do with them --- */
+void fake_judge_reset(void);
+
+/* It was accepted; it is registered with epoll. */
+void fake_judge_accept(struct fake_stream *stream);
+void fake_judge_serve(const struct fake_stream *stream);
+
+/* All that is to be sent was sent, or not; the peer's kernel took some. */
+void fake_judge_send(struct fake_stream *stream, bool all);
+void fake_judge_acknowledge(struct fake_stream *stream, uint64_t before);
+
+/* Is there a reason to end it? */
+bool fake_judge_end(const struct fake_stream *stream);
+
+/* Another round: whoever is ready has a turn in each. */
+void fake_judge_round(void);
 
 /* The first who waits, or NULL. */
 struct fake_stream *fake_backlog_take(void);
@@ -141,6 +190,12 @@ int fake_send_many(int fd, struct mmsghdr *messages, unsigned count);
 ssize_t fake_send_one(int fd, const struct msghdr *message);
 void fake_datagram_option(int level, int name, int value);
 bool fake_datagram_joins(void);
+
+/* Rates: is a message of so many too much?  Then it may be answered, or not. */
+void fake_rate_set(const struct fake_datagrams *datagrams);
+bool fake_rate_is_over(unsigned peer, unsigned datagrams);
+void fake_rate_leaks(void);
+void fake_rate_check(const struct fake_account *account, bool single);
 
 /* One datagram that the server sends, with what goes with it. */
 struct fake_reply {

@@ -18,23 +18,19 @@
 #include "common/macros.h"
 
 #include <linux/sockios.h>
+#include <linux/tcp.h> /* the C library's tcp_info does not count bytes */
 #include <string.h>
 #include <sys/ioctl.h>
 
 struct fake_streams fake_config;
 struct fake_stream fake_peers[FAKE_PEERS];
 
-/* Rounds in which somebody who is ready may be left out. */
-#define ROUNDS_MAX 2
-
-static bool stopping;
 static uint64_t echoed;
 static unsigned served;
 static struct fake_stream *latest; /* of whom a call was made */
 
 void fake_stream_reset(void)
 {
-	stopping = false;
 	echoed = 0;
 	served = 0;
 	latest = NULL;
@@ -61,11 +57,8 @@ void fake_stream_accept(struct fake_stream *stream, struct fake_file *file)
 	stream->file = file;
 	file->stream = stream;
 	served++;
-}
-
-void fake_stopping(void)
-{
-	stopping = true;
+	latest = stream;
+	fake_judge_accept(stream);
 }
 
 static uint64_t unread(const struct fake_stream *stream)
@@ -98,6 +91,8 @@ uint32_t fake_stream_level(const struct fake_stream *stream)
 		events |= EPOLLIN;
 	if (stream->finished || stream->broken)
 		events |= EPOLLRDHUP;
+	if (stream->hung_up)
+		events |= EPOLLIN | EPOLLRDHUP | EPOLLHUP;
 	if (stream->broken || (stream->finished && stream->shut))
 		events |= EPOLLHUP;
 	if (stream->broken || stream->shut || is_writable(stream))
@@ -170,7 +165,7 @@ static int receive_fault(const struct fake_stream *stream)
 static ssize_t receive_nothing(struct fake_stream *stream)
 {
 	/* After a FIN there is no error any more, but for who sends. */
-	if (stream->finished)
+	if (stream->finished || stream->hung_up)
 		return 0;
 	if (stream->error != 0)
 		return fake_fails(error_take(stream, 0));
@@ -183,6 +178,8 @@ static ssize_t receive_nothing(struct fake_stream *stream)
 static void take(struct fake_stream *stream, size_t length)
 {
 	stream->taken += length;
+	/* No byte is to be with the server alone? */
+	assert(!fake_config.preserving || stream->taken <= stream->written);
 	stream->active = fake_now();
 	if (stream->has_urgent && stream->taken > stream->urgent)
 		stream->has_urgent = false;
@@ -243,6 +240,7 @@ ssize_t fake_stream_send(int fd, const void *data, size_t length, int flags)
 		return fake_fails(error);
 	}
 	stream->no_space |= most < length;
+	fake_judge_send(stream, most == length);
 	if (most == 0)
 		return fake_fails(EAGAIN);
 	stream->written += most;
@@ -264,6 +262,8 @@ int fake_stream_shutdown(int fd, int how)
 		return fake_fails(ENOTCONN);
 	/* A FIN that comes before the echo of what was received is a lie. */
 	assert(stream->written == stream->taken);
+	assert(how == SHUT_WR || fake_judge_end(stream));
+	stream->hung_up |= how == SHUT_RDWR;
 	stream->shut = true;
 	fake_moved();
 	fake_stream_flow(stream, !fake_config.lazy);
@@ -272,15 +272,24 @@ int fake_stream_shutdown(int fd, int how)
 
 void fake_stream_linger(int fd)
 {
-	stream_of(fd)->abrupt = true;
+	struct fake_stream *stream = stream_of(fd);
+
+	/* Only the last close(2) would reset it, whosoever that is. */
+	assert(!stream->parked);
+	stream->abrupt = true;
 }
 
-/* None is ended without a reason: by the peer, by a fault, or idle. */
-static bool may_end(const struct fake_stream *stream)
+void fake_stream_disconnect(int fd)
 {
-	return stopping || fake_config.lax || stream->finished ||
-	       stream->broken || stream->struck || !stream->known ||
-	       fake_now() - stream->active >= fake_config.patience;
+	struct fake_stream *stream = stream_of(fd);
+
+	if (!stream->parked) {
+		stream->abrupt = true;
+		return;
+	}
+	assert(fake_judge_end(stream));
+	stream->broken = true;
+	stream->no_space = false;
 }
 
 void fake_stream_close(struct fake_file *file)
@@ -288,7 +297,10 @@ void fake_stream_close(struct fake_file *file)
 	struct fake_stream *stream = file->stream;
 
 	fake_call_begins();
-	assert(may_end(stream));
+	assert(fake_judge_end(stream));
+	/* Else it would go on in the hands of others, and with its events. */
+	assert(!stream->parked || stream->hung_up || stream->broken);
+	assert(!stream->parked || !file->registered);
 	stream->file = NULL;
 	served--;
 	if (stream->broken) {
@@ -310,6 +322,9 @@ int fake_stream_ioctl(int fd, unsigned long request, int *value)
 	switch (request) {
 	case SIOCINQ:
 		*value = (int)unread(stream);
+		/* It is not its fault that it has not been served. */
+		if (unread(stream) > 0)
+			stream->excused = fake_time();
 		return 0;
 	case SIOCOUTQ:
 		/* Our FIN counts, too. */
@@ -320,23 +335,38 @@ int fake_stream_ioctl(int fd, unsigned long request, int *value)
 	}
 }
 
-static bool is_neglected(const struct fake_stream *stream)
+/* By its number in Linux. */
+static uint8_t state_of(const struct fake_stream *stream)
 {
-	return stream->told && unread(stream) > 0 && !stream->no_space &&
-	       !stream->shut && !stream->served &&
-	       !list_is_linked(&stream->file->queued);
+	enum {
+		ESTABLISHED = 1,
+		FIN_WAIT1 = 4,
+		FIN_WAIT2,
+		CLOSE = 7,
+		CLOSE_WAIT,
+		LAST_ACK
+	};
+
+	if (stream->broken)
+		return CLOSE;
+	if (!stream->shut)
+		return stream->finished ? CLOSE_WAIT : ESTABLISHED;
+	if (stream->fin_arrived)
+		return stream->finished ? CLOSE : FIN_WAIT2;
+	return stream->finished ? LAST_ACK : FIN_WAIT1;
 }
 
-/* Whoever is ready has a turn in each round. */
-void fake_stream_rounds(void)
+/* Of TCP_INFO the state, and what counts bytes, a FIN being one more. */
+int fake_stream_info(int fd, void *value, socklen_t length)
 {
-	for (unsigned i = 0; i < FAKE_PEERS; i++) {
-		struct fake_stream *stream = &fake_peers[i];
+	const struct fake_stream *stream = stream_of(fd);
+	struct tcp_info info = {
+		.tcpi_state = state_of(stream),
+		.tcpi_bytes_received = stream->arrived + stream->finished,
+		.tcpi_bytes_acked = stream->acknowledged + stream->fin_arrived,
+	};
 
-		if (!stream->file)
-			continue;
-		stream->rounds = is_neglected(stream) ? stream->rounds + 1 : 0;
-		assert(fake_config.lax || stream->rounds <= ROUNDS_MAX);
-		stream->served = false;
-	}
+	assert(fake_config.tcp);
+	memcpy(value, &info, MIN((size_t)length, sizeof(info)));
+	return 0;
 }

@@ -109,8 +109,11 @@ static void step_once(struct echoer *echoer, const uint8_t *step)
 	}
 }
 
-static int set_kernel(struct worker_policy *policy, const uint8_t *header)
+static int set_kernel(struct echoer *echoer, const uint8_t *header)
 {
+	static const unsigned rates[] = { 1, 10, 1000, 7 };
+	static const unsigned bursts[] = { 0, 1, 5, 100 };
+	struct worker_policy *policy = &echoer->policy;
 	static const int families[] = { AF_INET, AF_INET6, AF_UNIX, AF_INET };
 	struct fake_datagrams datagrams = {
 		.family = families[header[0] & 3],
@@ -120,6 +123,11 @@ static int set_kernel(struct worker_policy *policy, const uint8_t *header)
 	};
 
 	policy->udp_offload = header[0] & 8;
+	if (header[3] & 3) {
+		datagrams.rate = rates[header[3] >> 2 & 3];
+		datagrams.burst = bursts[header[3] & 3];
+		echoer_limit_datagrams(echoer, datagrams.rate, datagrams.burst);
+	}
 	return fake_datagram_socket(&datagrams);
 }
 
@@ -134,7 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (count == 0)
 		return 0;
 	echoer_init(&echoer);
-	fd = set_kernel(&echoer.policy, data);
+	fd = set_kernel(&echoer, data);
 	echoer_receive(&echoer, fd, (data[0] & 3) == 2);
 	for (size_t i = 0; i < count; i++)
 		step_once(&echoer, data + HEADER + i * STEP);

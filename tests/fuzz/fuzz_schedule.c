@@ -21,9 +21,6 @@
 /* Whatever all peers may leave to be held. */
 #define HOLD_ALL (FAKE_PEERS * WORKER_SCRATCH_SIZE)
 
-/* Who has been idle for so long may be ended to make room. */
-#define EVICTION_USEC USEC_PER_SEC
-
 /* Small amounts as they are, larger ones by their power of two, and around. */
 static size_t amount_of(uint8_t byte)
 {
@@ -34,6 +31,16 @@ static size_t amount_of(uint8_t byte)
 
 static const uint64_t times[] = { USEC_INFINITY, 10 * USEC_PER_SEC,
 				  200 * USEC_PER_MSEC, USEC_PER_MSEC };
+
+static void set_progress(struct worker_policy *policy, const uint8_t *header)
+{
+	static const uint64_t bytes[] = { 0, 1, 1024, 100000 };
+	static const uint64_t spans[] = { 60 * USEC_PER_SEC, USEC_PER_SEC,
+					  200 * USEC_PER_MSEC, USEC_PER_MSEC };
+
+	policy->min_progress = bytes[header[6] >> 2 & 3];
+	policy->progress_time = spans[header[6] >> 4 & 3];
+}
 
 static void set_policy(struct worker_policy *policy, const uint8_t *header)
 {
@@ -48,33 +55,47 @@ static void set_policy(struct worker_policy *policy, const uint8_t *header)
 	policy->drain_timeout = times[header[3] >> 2 & 3];
 	if (header[2] & 15)
 		policy->max_connections = header[2] & 15;
+	set_progress(policy, header);
 }
 
-static int set_kernel(const struct worker_policy *policy, const uint8_t *header)
+/* Who is preserved may not be refused: see connection_open(). */
+static unsigned limit_sources(struct echoer *echoer, const uint8_t *header)
 {
+	unsigned per_source = header[6] & 3;
+
+	if (per_source > 0)
+		echoer_limit_connections(echoer, per_source);
+	return echoer->policy.preserve && !echoer->parks ? 0 : per_source;
+}
+
+static int set_kernel(struct echoer *echoer, const uint8_t *header)
+{
+	const struct worker_policy *policy = &echoer->policy;
 	struct fake_streams streams = {
 		.tcp = !(header[0] & 1),
+		.preserving = (header[0] & 1) || policy->preserve,
 		.lazy = header[0] & 16,
 		.room_out = (size_t)1 << header[1] % 20,
 		.room_peer = (size_t)1 << header[4] % 20,
+		.most = policy->max_connections,
+		.per_source = limit_sources(echoer, header),
 		.patience = policy->idle_timeout,
+		.progress = policy->min_progress,
+		.progress_time = policy->progress_time,
 	};
 
-	if (policy->max_connections < FAKE_PEERS)
-		streams.patience = MIN(streams.patience, EVICTION_USEC);
 	/* A turn moves at least one piece; and there are so many at most. */
 	streams.room_in = (size_t)1 << header[5] % 20;
-	streams.room_in = MIN(streams.room_in, streams.room_out << 7);
-	if (policy->busy_poll) {
+	streams.room_in = MIN(streams.room_in, streams.room_out << 4);
+	if (policy->busy_poll)
 		fake_tick(7);
-		streams.patience -= MIN(streams.patience, USEC_PER_MSEC);
-	}
 	return fake_listen(&streams);
 }
 
 static fake_act *const acts[] = { fake_send,	    fake_send,	 fake_receive,
 				  fake_connect,	    fake_finish, fake_reset,
-				  fake_acknowledge, fake_urgent, fake_steal };
+				  fake_acknowledge, fake_urgent, fake_steal,
+				  fake_vanish };
 
 static void act(const uint8_t *step)
 {
@@ -94,6 +115,24 @@ static void spurious(unsigned who, uint32_t events)
 
 	if (fd >= 0)
 		fake_spurious(fd, events & (EPOLLIN | EPOLLOUT));
+}
+
+static void step_of_life(struct echoer *echoer, const uint8_t *step)
+{
+	switch (step[1] % 5) {
+	case 0:
+		fake_limit(3 + step[2] % 8U);
+		break;
+	case 1:
+		echoer_park(echoer);
+		break;
+	case 2:
+		echoer_kill(echoer, step[2]);
+		break;
+	default:
+		echoer_settle(echoer);
+		break;
+	}
 }
 
 static void step_once(struct echoer *echoer, const uint8_t *step)
@@ -136,10 +175,7 @@ static void step_once(struct echoer *echoer, const uint8_t *step)
 		echoer_request_any(echoer, step[2]);
 		break;
 	default:
-		if (step[1] & 1)
-			fake_limit(3 + step[2] % 8U);
-		else
-			echoer_settle(echoer);
+		step_of_life(echoer, step);
 		break;
 	}
 }
@@ -155,7 +191,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	echoer_init(&echoer);
 	set_policy(&echoer.policy, data);
-	echoer_listen(&echoer, set_kernel(&echoer.policy, data), !(data[0] & 1),
+	/* Of TCP only, and behind a listener that outlives us. */
+	echoer.parks =
+		echoer.policy.preserve && (data[0] & 9) == 8 && (data[7] & 1);
+	echoer_listen(&echoer, set_kernel(&echoer, data), !(data[0] & 1),
 		      data[0] & 4, data[0] & 8);
 	for (size_t i = 0; i < count; i++)
 		step_once(&echoer, data + HEADER + i * STEP);

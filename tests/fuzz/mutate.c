@@ -11,6 +11,12 @@
 
 #define STEP 4
 
+/* Of the targets that are changed so: the longest. */
+#define HEADER_MAX 8
+
+/* At one go, of a schedule that got longer. */
+#define CHANGES 8
+
 /* libFuzzer's: change these bytes, of which there may be so many. */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
 
@@ -53,6 +59,22 @@ static void swap(uint8_t *a, uint8_t *b)
 	memcpy(b, step, STEP);
 }
 
+/* Twice as long, from behind the header on: what was found, and then more. */
+static size_t repeat(uint8_t *data, size_t size, size_t most, unsigned seed)
+{
+	size_t room = (most - size) / STEP * STEP, again = size - HEADER_MAX;
+
+	if (again > room)
+		again = room;
+	memcpy(data + size, data + HEADER_MAX, again);
+	size += again;
+	for (size_t i = 0; i < CHANGES; i++) {
+		change(data + seed % (size / STEP) * STEP);
+		seed = seed * 1103515245 + 12345;
+	}
+	return size;
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most,
 			       unsigned seed)
 {
@@ -69,15 +91,17 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most,
 	switch (seed % 8) {
 	case 0:
 	case 1:
-	case 2:
 		if (size + count * STEP <= most)
 			size = copy(data, size, at, other, count);
 		break;
-	case 3:
+	case 2:
 		return drop(data, size, other, count < steps ? count : 1);
-	case 4:
+	case 3:
 		swap(data + at * STEP, data + other * STEP);
 		break;
+	case 4:
+	case 5:
+		return repeat(data, size, most, seed / 8);
 	default:
 		break;
 	}

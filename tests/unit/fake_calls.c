@@ -100,15 +100,26 @@ static void echo(size_t size)
 		run.written += (size_t)result;
 }
 
+static void ask_counters(void)
+{
+	struct tcp_progress progress = tcp_progress(run.fd);
+
+	say("received %ju, acknowledged %ju\n",
+	    (uintmax_t)progress.bytes_received,
+	    (uintmax_t)progress.bytes_acked);
+}
+
 static void ask_queues(void)
 {
 	int in = 0;
 
 	ck_assert_int_eq(ioctl(run.fd, SIOCINQ, &in), 0);
 	say("unread %d\n", in);
-	/* Of a connection that is broken, this says nothing. */
-	if (!run.reset)
-		AWAIT(unacknowledged() == 0);
+	/* Of a connection that is broken, the others say nothing. */
+	if (run.reset)
+		return;
+	AWAIT(unacknowledged() == 0);
+	ask_counters();
 }
 
 static void shut(void)
