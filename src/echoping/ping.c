@@ -69,14 +69,14 @@ static int ping_open(struct ping *ping)
 static int ping_add_target(struct ping *ping, struct target *target)
 {
 	const struct settings *settings = ping->context.settings;
-	struct ping_target *added = &ping->targets[ping->target_count];
 	size_t remembered = ping_probes_to_remember(settings);
+	size_t number = ping->target_count++;
+	struct ping_target *added = &ping->targets[number];
 
-	*added = (struct ping_target){ .target = target };
-	added->flows = calloc(settings->flows, sizeof(*added->flows));
-	if (!added->flows)
-		return -ENOMEM;
-	ping->target_count++;
+	*added = (struct ping_target){
+		.target = target,
+		.flows = &ping->flows[number * settings->flows],
+	};
 	for (unsigned i = 0; i < settings->flows; i++) {
 		int error = flow_init(&added->flows[i], &ping->context, target,
 				      i, settings->flows, remembered);
@@ -108,9 +108,12 @@ static int ping_init(struct ping *ping, const struct settings *settings,
 		.timer_fd = -1,
 		.targets = calloc(settings->target_count,
 				  sizeof(*ping->targets)),
+		.flows = calloc(settings->target_count,
+				settings->flows * sizeof(*ping->flows)),
 	};
 	list_init(&ping->context.waiting);
-	if (!ping->targets || !ping->context.message || !ping->context.buffer)
+	if (!ping->targets || !ping->flows || !ping->context.message ||
+	    !ping->context.buffer)
 		return -ENOMEM;
 	error = ping_open(ping);
 	for (size_t i = 0; i < settings->target_count && error == 0; i++)
@@ -132,9 +135,9 @@ static void ping_deinit(struct ping *ping)
 
 		while (target->flow_count > 0)
 			flow_deinit(&target->flows[--target->flow_count]);
-		free(target->flows);
 	}
 	free(ping->targets);
+	free(ping->flows);
 	free(ping->context.message);
 	free(ping->context.buffer);
 	close_if_open(ping->context.epoll_fd);

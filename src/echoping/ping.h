@@ -10,7 +10,7 @@
 
 struct ping_target {
 	struct target *target;
-	struct flow *flows; /* probes go to them in turn */
+	struct flow *flows; /* of the ping's; probes go to them in turn */
 	unsigned flow_count;
 	uint64_t sent; /* probes so far */
 	uint64_t due;  /* when the next one is, ns CLOCK_MONOTONIC */
@@ -20,6 +20,7 @@ struct ping {
 	struct flow_context context;
 	struct ping_target *targets;
 	size_t target_count;
+	struct flow *flows;    /* of all targets, one after the other */
 	uint64_t started, end; /* ns, CLOCK_MONOTONIC */
 	bool interrupted;      /* by SIGINT or SIGTERM */
 	int signal_fd, timer_fd;
