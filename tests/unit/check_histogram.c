@@ -3,7 +3,8 @@
  * The histogram at its edges: of buckets, ranges, counts and memory.
  *
  * Link with -Wl,--wrap=mmap: it can fail, tells how large the counters are, and
- * lets nobody read beyond them.
+ * lets nobody read beyond them.  What maps a file is none of ours: a compiler's
+ * runtime, which writes down what was executed.
  */
 #include "config.h"
 
@@ -34,6 +35,9 @@ void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd,
 {
 	char *memory;
 
+	if (fd >= 0)
+		return __real_mmap(address, size, protection, flags, fd,
+				   offset);
 	if (mmap_fails) {
 		errno = ENOMEM;
 		return MAP_FAILED;
