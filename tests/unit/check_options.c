@@ -48,6 +48,7 @@ static enum option_outcome parse(const char *text)
 		arguments[count++] = strsep(&rest, "|");
 	} while (rest);
 	arguments[count] = NULL;
+	errno = ERANGE; /* of somebody else's call */
 	return options_parse(&options, count, arguments, error);
 }
 

@@ -113,6 +113,9 @@ static const struct {
 } failures[] = {
 	{ "getpwnam", 0, -ENOENT, UNKNOWN, "getpwnam echo" },
 	{ "getpwnam", ENOENT, -ENOENT, UNKNOWN, "getpwnam echo" },
+	{ "getpwnam", ESRCH, -ENOENT, UNKNOWN, "getpwnam echo" },
+	{ "getpwnam", EBADF, -ENOENT, UNKNOWN, "getpwnam echo" },
+	{ "getpwnam", EPERM, -ENOENT, UNKNOWN, "getpwnam echo" },
 	{ "initgroups", EPERM, -EPERM, FORBIDDEN, "initgroups echo 88" },
 	{ "setresgid", EPERM, -EPERM, FORBIDDEN, "setresgid 88 88 88" },
 	{ "setresuid", EPERM, -EPERM, FORBIDDEN, "setresuid 77 77 77" },
