@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 COPIED = ("Makefile.am", "Makefile.in", "aclocal.m4", "build-aux",
@@ -25,8 +26,11 @@ COPIED = ("Makefile.am", "Makefile.in", "aclocal.m4", "build-aux",
 # first that fits.  The others are asked for no mutant, nor are the slow ones of
 # other modules' unit tests: to leave a test out can only let more survive.
 FUNCTIONAL = (
-    ("datagram offload packet_info guard",
-     "datagram datagram_train addresses"),
+    ("limiter record_limiter", "limiter record"),
+    ("screen fence foreigners guard", "screen screen_loop"),
+    ("quota room held watch connection_watch", "sources limits stream"),
+    ("sandbox", "sandbox"),
+    ("datagram offload packet_info", "datagram datagram_train addresses"),
     ("parking lot position succession record drain", "store record restart"),
     ("intake socket", "activation unix addresses"),
     ("affinity crew worker", "workers limits stream"),
@@ -69,6 +73,15 @@ def _end_session(leader):
         time.sleep(0.01)
 
 
+def _ask_to_end(process):
+    """So that make removes what is not whole."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        pass
+
+
 def _await_failure(process, expires):
     """Read what it says until a case fails, it ends, or it is too late:
     whether one failed, and how."""
@@ -91,6 +104,23 @@ def _await_failure(process, expires):
 def _limit():
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class Seconds(dict):
+    """How long each test takes, kept in a file."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.lock = path, threading.Lock()
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                self.update(json.load(file))
+
+    def note(self, test, seconds):
+        with self.lock:
+            self[test] = seconds
+            with open(self.path, "w", encoding="utf-8") as file:
+                json.dump(self, file, indent=1)
 
 
 def words_in_common(stem, test):
@@ -133,14 +163,16 @@ class Bench:
 
     def _command(self, *command):
         """None if it succeeded, or what it says."""
+        left = self._left()
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
                 command, cwd=self.build, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True)
             try:
-                if process.wait(self._left()) == 0:
+                if process.wait(left) == 0:
                     return None
             except subprocess.TimeoutExpired:
+                _ask_to_end(process)
                 raise Expired from None
             finally:
                 _end_session(process.pid)
@@ -183,13 +215,11 @@ class Bench:
                 "CFLAGS=-O2 -g0", "--disable-echoping")
             if failed is not None:
                 raise SystemExit(f"mutate: configure failed: {failed}")
-        targets = ["echod", *self.unit]
-        for first in range(0, len(targets), 8):
-            self._left()
-            failed = self._command("make", "-s", *targets[first:first + 8])
-            if failed is not None:
-                raise SystemExit("mutate: what is to be changed does not "
-                                 f"build: {failed}")
+        failed = self._command("make", "-s", f"-j{os.cpu_count()}", "echod",
+                               "tests/functional/dumpable.so", *self.unit)
+        if failed is not None:
+            raise SystemExit("mutate: what is to be changed does not build: "
+                             f"{failed}")
 
     # --- Which tests ---
 
@@ -256,22 +286,12 @@ class Bench:
         return ("took too long" if late else
                 f"exit status {status}" if status != 0 else None)
 
-    def measure(self, path):
-        """How long each test takes, kept in a file: a mistake may take so much
-        longer.  All have to pass."""
-        seconds = {}
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                seconds = json.load(file)
-        for test in self.unit + self.functional:
-            if test in seconds:
-                continue
-            begin = time.monotonic()
-            failed = self.run(test, 600)
-            if failed:
-                raise SystemExit(f"mutate: {test} fails without any mistake: "
-                                 f"{failed}")
-            seconds[test] = time.monotonic() - begin
-            with open(path, "w", encoding="utf-8") as file:
-                json.dump(seconds, file, indent=1)
-        return seconds
+    def measure(self, test, seconds):
+        """Note how long it takes: with a mistake it may take so much longer.
+        It has to pass."""
+        begin = time.monotonic()
+        failed = self.run(test, 600)
+        if failed:
+            raise SystemExit(f"mutate: {test} fails without any mistake: "
+                             f"{failed}")
+        seconds.note(test, time.monotonic() - begin)

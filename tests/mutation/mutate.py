@@ -6,7 +6,7 @@ Usage: mutate.py [--mutants=N] [--seed=N] [--seconds=N] [--jobs=N]
                  [--only=STEM,...] [--again] [--list] TEST...
 
 Of all mistakes (mutants.py) in src/echod, N by lot (0: all) are made one at a
-time; the tests that may notice it are run, first those of the module.  It is
+time, in a copy; the tests that may notice it are run, first those of the module.  It is
 killed if one of them fails; a functional test has to fail twice, for it could
 have failed by itself.  What the compiler shows to be the same program, and
 what is explained in equivalent.txt, is no mistake.  The report tells who
@@ -15,7 +15,8 @@ mutants lies (95 %, Wilson).  The exit status is 1 below 90 %.
 
 Results are kept in $top_builddir/mutation, so that it goes on where it was
 ended, after --seconds for one: the exit status is then 75.  A larger N goes on
-from a smaller one.  --again asks anew for those who survived.
+from a smaller one, and so does a tree that was edited: only what is in files
+that changed is dealt with anew.  --again asks anew for those who survived.
 """
 
 import argparse
@@ -25,7 +26,6 @@ import json
 import math
 import os
 import queue
-import random
 import sys
 import threading
 import time
@@ -53,14 +53,35 @@ def read_text(*path):
         return file.read()
 
 
+def read_bytes(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def all_mutants(only):
+    """But for what stands in for a library that is not there: it is not in the
+    daemon that is tested."""
     found = []
     for entry in sorted(os.listdir(os.path.join(top_srcdir, "src/echod"))):
         stem, extension = os.path.splitext(entry)
-        if extension == ".c" and (not only or stem in only):
+        if (extension == ".c" and not stem.endswith("_none") and
+                (not only or stem in only)):
             name = "src/echod/" + entry
             found += mutants.mutants(name, read_text(top_srcdir, name))
     return found
+
+
+def by_lot(every, seed):
+    """In an order in which each has a place of its own, so that an edit leaves
+    the others where they are."""
+    seen = collections.Counter()
+
+    def place(mutant):
+        what = (mutant.file, mutant.was, mutant.kind, mutant.now)
+        seen[what] += 1
+        return hashlib.sha256(repr((seed, what, seen[what])).encode()).digest()
+
+    return sorted(every, key=place)
 
 
 def key_of(mutant):
@@ -86,20 +107,38 @@ def explained():
 
 
 class Results:
-    """One line of JSON for each mutant that was dealt with; of two for the
-    same one, the later."""
+    """One line of JSON for each mutant that was dealt with (of two for the
+    same one, the later counts), and one for each test that one passed."""
 
     def __init__(self, again):
         self.path = os.path.join(results_path, "results.jsonl")
         self.known = {}
+        self.passed = collections.defaultdict(set)
         self.lock = threading.Lock()
         if os.path.exists(self.path):
             for line in read_text(self.path).splitlines():
-                result = json.loads(line)
-                self.known[result["key"]] = result
+                self._read(json.loads(line))
         if again:
             self.known = {key: it for key, it in self.known.items()
                           if it["outcome"] != "survived"}
+
+    def _read(self, result):
+        key = result["key"]
+        if "passed" in result:
+            self.passed[key].add(result["passed"])
+        else:
+            self.known[key] = result
+            self.passed.pop(key, None)
+
+    def _write(self, result):
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(result) + "\n")
+
+    def add_passed(self, key, test):
+        """Not asked again, should time end before it is dealt with."""
+        with self.lock:
+            self.passed[key].add(test)
+            self._write({"key": key, "passed": test})
 
     def add(self, mutant, key, outcome, test=None, reason=None):
         result = {"key": key, "outcome": outcome, "test": test,
@@ -107,8 +146,7 @@ class Results:
                   "kind": mutant.kind, "was": mutant.was, "now": mutant.now}
         with self.lock:
             self.known[key] = result
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(result) + "\n")
+            self._write(result)
             say(f"{outcome}: {mutant.file}:{mutant.line} {mutant.now}"
                 + (f"  [{test}: {reason}]" if test else ""))
 
@@ -118,17 +156,19 @@ class Worker:
 
     def __init__(self, place, seconds, results):
         self.bench, self.seconds, self.results = place, seconds, results
+        self.whole = {}  # objects without a mistake
 
     def _limit(self, test):
-        return 5 * self.seconds[test] + 5
+        return 5 * self.seconds[test] + 10
 
     def _object(self, target):
-        with open(os.path.join(self.bench.build, target), "rb") as file:
-            return file.read()
+        return os.path.join(self.bench.build, target)
 
-    def _ask(self, tests, often):
+    def _ask(self, key, tests, often):
         """The test that notices, and what it says, or None twice."""
         for test in tests:
+            if test in self.results.passed[key]:
+                continue
             if not test.endswith(".py") and not self.bench.make(test):
                 return test, "does not link"
             for _ in range(often):
@@ -137,47 +177,69 @@ class Worker:
                     break
             else:
                 return test, failed
+            self.results.add_passed(key, test)
         return None, None
 
-    def _outcome(self, mutant, target, whole):
+    def _outcome(self, mutant, key, target):
         unit, functional = self.bench.tests_for(mutant.file, self.seconds)
         if not self.bench.make(target):
             return ("does not compile",)
-        if self._object(target) == whole:
+        if read_bytes(self._object(target)) == self.whole[target]:
             return ("same program",)
-        test, failed = self._ask(unit, 1)
+        test, failed = self._ask(key, unit, 1)
         if not test:
             self.bench.make("echod")
-            test, failed = self._ask(functional, 2)
+            test, failed = self._ask(key, functional, 2)
         return ("killed", test, failed) if test else ("survived",)
 
     def deal_with(self, mutant, key):
         path = os.path.join(self.bench.tree, mutant.file)
         target = mutant.file[:-len("c")] + "o"
         text = read_text(path)
-        if not self.bench.make(target):
-            raise SystemExit(f"mutate: {target} cannot be built")
-        whole = self._object(target)
+        if target not in self.whole:
+            if not self.bench.make(target):
+                raise SystemExit(f"mutate: {target} cannot be built")
+            self.whole[target] = read_bytes(self._object(target))
         try:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(mutants.apply(mutant, text))
-            outcome = self._outcome(mutant, target, whole)
+            outcome = self._outcome(mutant, key, target)
         finally:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
+            # Newer than the text: it need not be made again.
+            with open(self._object(target), "wb") as file:
+                file.write(self.whole[target])
         self.results.add(mutant, key, *outcome)
 
 
-def work(worker, tasks, errors):
+def work(act, tasks, errors):
     try:
         while True:
-            worker.deal_with(*tasks.get_nowait())
+            act(*tasks.get_nowait())
     except queue.Empty:
         pass
     except bench.Expired:
         errors.append(None)
     except BaseException as error:  # pylint: disable=broad-except
         errors.append(error)
+
+
+def do_all(acts, tasks):
+    """Each act, in a thread of its own, takes tasks until none is left; false
+    if the time was not enough."""
+    waiting, errors = queue.Queue(), []
+    for task in tasks:
+        waiting.put(task)
+    threads = [threading.Thread(target=work, args=(act, waiting, errors))
+               for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for error in filter(None, errors):
+        raise error
+    return not errors
 
 
 def interval(killed, count):
@@ -232,43 +294,37 @@ def arguments():
 def run(options, wanted, results):
     """Deal with them; false if the time was not enough."""
     deadline = time.monotonic() + options.seconds
-    known = explained()
-    tasks = queue.Queue()
+    known, tasks = explained(), []
     for mutant in wanted:
         key = key_of(mutant)
         if (mutant.file, mutant.was, mutant.now) in known:
             if results.known.get(key, {}).get("outcome") != "equivalent":
                 results.add(mutant, key, "equivalent")
         elif key not in results.known:
-            tasks.put((mutant, key))
+            tasks.append((mutant, key))
     places = [bench.Bench(top_srcdir, os.path.join(results_path, str(number)),
                           options.tests, deadline)
-              for number in range(min(options.jobs, tasks.qsize()))]
-    errors = []
+              for number in range(min(options.jobs, len(tasks)))]
+    if not places:
+        return True
+    seconds = bench.Seconds(os.path.join(results_path, "seconds.json"))
+    workers = [Worker(place, seconds, results) for place in places]
+    unmeasured = [(test, seconds) for test in
+                  places[0].unit + places[0].functional
+                  if test not in seconds]
     try:
         for place in places:
             place.prepare()
-        seconds = places[0].measure(os.path.join(
-            results_path, "seconds.json")) if places else {}
     except bench.Expired:
         return False
-    threads = [threading.Thread(target=work, args=(
-        Worker(place, seconds, results), tasks, errors)) for place in places]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for error in filter(None, errors):
-        raise error
-    return not errors
+    return (do_all([place.measure for place in places], unmeasured) and
+            do_all([worker.deal_with for worker in workers], tasks))
 
 
 def main():
     options = arguments()
     every = all_mutants(options.only)
-    # By lot, and the same again: the first N of one order.
-    wanted = random.Random(options.seed).sample(every, len(every))
-    wanted = wanted[:options.mutants or None]
+    wanted = by_lot(every, options.seed)[:options.mutants or None]
     if options.list:
         for it in every:
             say(f"{it.file}:{it.line}:{it.column}: {it.kind}: {it.was} -> "

@@ -98,6 +98,11 @@ echod_unit_tests = \
 	tests/unit/check_watchdog \
 	tests/unit/check_worker
 
+sandbox_unit_tests =
+if ENABLE_SANDBOX
+sandbox_unit_tests += tests/unit/check_sandbox
+endif
+
 echoping_unit_tests = \
 	tests/unit/check_console \
 	tests/unit/check_export \
@@ -143,10 +148,7 @@ echoping_unit_tests = \
 
 UNIT_TESTS = $(common_unit_tests)
 if ENABLE_ECHOD
-UNIT_TESTS += $(echod_unit_tests)
-if ENABLE_SANDBOX
-UNIT_TESTS += tests/unit/check_sandbox
-endif
+UNIT_TESTS += $(echod_unit_tests) $(sandbox_unit_tests)
 endif
 if ENABLE_ECHOPING
 UNIT_TESTS += $(echoping_unit_tests)
