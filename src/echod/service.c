@@ -162,10 +162,12 @@ void service_notify_watchdog(void)
 int service_store(const char *name, const int *fds, unsigned count)
 {
 	char message[128];
+	int sent;
 
 	(void)snprintf(message, sizeof(message),
 		       "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
-	return MIN(sd_pid_notify_with_fds(0, 0, message, fds, count), 0);
+	sent = sd_pid_notify_with_fds(0, 0, message, fds, count);
+	return MIN(sent, 0);
 }
 
 void service_unstore(const char *name)

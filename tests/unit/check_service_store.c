@@ -2,7 +2,8 @@
 /*
  * What the service manager is given to keep, and whether it does.
  *
- * Link with -Wl,--wrap=sd_notify_barrier,--wrap=socketpair.
+ * Link with -Wl,--wrap=sd_notify_barrier, sd_pid_notify_with_fds and
+ * socketpair.
  */
 #include "config.h"
 
@@ -23,11 +24,24 @@ static uint64_t patience, cut = UINT64_MAX;
 INJECTED(int, -1, socketpair, (int domain, int type, int protocol, int fds[2]),
 	 (domain, type, protocol, fds))
 WRAPPED(int, sd_notify_barrier, (int unset, uint64_t usec));
+WRAPPED(int, sd_pid_notify_with_fds,
+	(pid_t pid, int unset, const char *state, const int *fds,
+	 unsigned count));
+static struct fault store_fault;
 
 int __wrap_sd_notify_barrier(int unset, uint64_t usec)
 {
 	patience = usec;
 	return __real_sd_notify_barrier(unset, MIN(usec, cut));
+}
+
+int __wrap_sd_pid_notify_with_fds(pid_t pid, int unset, const char *state,
+				  const int *fds, unsigned count)
+{
+	ck_assert_int_eq(pid, 0); /* this one */
+	if (fault_strikes(&store_fault))
+		return -errno;
+	return __real_sd_pid_notify_with_fds(pid, unset, state, fds, count);
 }
 
 static int free_fd;
@@ -129,6 +143,22 @@ START_TEST(without_descriptors_there_is_no_store)
 }
 END_TEST
 
+/* unix(7): too many are in flight, which says nothing of the manager. */
+START_TEST(a_manager_that_cannot_be_asked_is_not_known)
+{
+	int answer;
+
+	store_fault = (struct fault){ .times = 1, .error = ETOOMANYREFS };
+	answer = service_has_store();
+	ck_assert_int_eq(answer, -ETOOMANYREFS);
+	ck_assert_uint_eq(store_fault.calls, 1);
+	store_fault = (struct fault){ .times = 1, .error = EPERM };
+	answer = service_has_store();
+	ck_assert_int_eq(answer, 0);
+	ck_assert_int_eq(lowest_free_fd(), free_fd);
+}
+END_TEST
+
 static const struct {
 	const char *name, *prefix;
 	int number;
@@ -174,6 +204,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, without_a_manager_there_is_no_store, 0,
 			    ARRAY_SIZE(nobody));
 	tcase_add_test(tcase, without_descriptors_there_is_no_store);
+	tcase_add_test(tcase, a_manager_that_cannot_be_asked_is_not_known);
 	tcase_add_loop_test(tcase, names_are_told_apart, 0, ARRAY_SIZE(names));
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -391,7 +391,8 @@ tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) $(wrap_sandbox) \
 	-Wl,--wrap=write
 tests_unit_check_service_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_unit_check_service_store_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=sd_notify_barrier -Wl,--wrap=socketpair
+	-Wl,--wrap=sd_notify_barrier -Wl,--wrap=sd_pid_notify_with_fds \
+	-Wl,--wrap=socketpair
 tests_unit_check_settings_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
 tests_unit_check_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind \
 	-Wl,--wrap=listen -Wl,--wrap=socket
