@@ -90,6 +90,9 @@ static void *control_append(struct msghdr *header, int level, int type,
 	struct cmsghdr *cmsg = (void *)((char *)header->msg_control + at);
 
 	memmove(CMSG_DATA(cmsg), data, length);
+	/* The kernel is given the rest of the space, too. */
+	memset(CMSG_DATA(cmsg) + length, 0,
+	       CMSG_SPACE(length) - CMSG_LEN(length));
 	cmsg->cmsg_level = level;
 	cmsg->cmsg_type = type;
 	cmsg->cmsg_len = CMSG_LEN(length);
