@@ -143,7 +143,7 @@ static const struct {
 	{ ECONNRESET, "reset by peer" }, { EPIPE, "reset by peer" },
 	{ ETIMEDOUT, "timed out" },	 { EHOSTUNREACH, "No route to host" },
 	{ ENETDOWN, "Network is down" }, { ENOMEM, "out of memory" },
-	{ EMSGSIZE, "record too long" },
+	{ EMSGSIZE, "record too long" }, { 4095, "unknown error" },
 };
 
 START_TEST(errors_have_a_reason)

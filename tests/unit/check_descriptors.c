@@ -86,6 +86,19 @@ START_TEST(limit_that_cannot_be_raised_is_kept)
 }
 END_TEST
 
+START_TEST(without_a_free_descriptor_the_limit_is_raised_all_the_same)
+{
+	struct rlimit limit = { (rlim_t)next_descriptor(), HARD };
+	unsigned long size = table_size();
+
+	ck_assert_int_eq(__real_setrlimit(RLIMIT_NOFILE, &limit), 0);
+	descriptors_reserve();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(limit.rlim_cur, HARD);
+	ck_assert_uint_eq(table_size(), size);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("descriptors");
@@ -94,6 +107,9 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, table_has_room_for_all_that_may_be);
 	tcase_add_test(tcase, limit_that_cannot_be_raised_is_kept);
+	tcase_add_test(
+		tcase,
+		without_a_free_descriptor_the_limit_is_raised_all_the_same);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

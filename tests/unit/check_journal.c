@@ -10,6 +10,7 @@
 #include "echod/journal.h"
 #include "echod/log_entry.h"
 #include "unit/harness.h"
+#include "unit/sockets.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -80,6 +81,29 @@ START_TEST(a_value_with_lines_has_its_length)
 }
 END_TEST
 
+/* It is the journal that refuses it. */
+START_TEST(what_has_no_name_is_sent_as_it_is)
+{
+	struct iovec fields[] = { field("A=1"), field("one\ntwo") };
+
+	ck_assert_int_eq(journal_sendv(fields, ARRAY_SIZE(fields)), 0);
+	ck_assert_uint_eq(length, 12);
+	ck_assert_mem_eq(sent, "A=1\none\ntwo\n", length);
+}
+END_TEST
+
+START_TEST(the_journal_is_opened_once)
+{
+	struct iovec one = field("A=1");
+	int fd;
+
+	journal_open();
+	fd = lowest_free_fd();
+	ck_assert_int_eq(journal_sendv(&one, 1), 0);
+	ck_assert_int_eq(lowest_free_fd(), fd);
+}
+END_TEST
+
 START_TEST(what_does_not_fit_is_left_out)
 {
 	char text[LOG_ENTRY_MAX + 1000] = "LONG=";
@@ -110,6 +134,8 @@ static Suite *make_suite(void)
 
 	tcase_add_test(tcase, fields_are_lines);
 	tcase_add_test(tcase, a_value_with_lines_has_its_length);
+	tcase_add_test(tcase, what_has_no_name_is_sent_as_it_is);
+	tcase_add_test(tcase, the_journal_is_opened_once);
 	tcase_add_test(tcase, what_does_not_fit_is_left_out);
 	tcase_add_test(tcase, a_failure_is_told);
 	suite_add_tcase(suite, tcase);

@@ -136,6 +136,12 @@ static const struct {
 	  "(raise the limits, or use --udp-rate=0)" },
 	{ &getrandom_fault, 0, 1, ENOSYS, ENOSYS,
 	  "cannot keep counters and rates of sources: Function not " },
+	/* A second time for the hash of sources that have connections. */
+	{ &getrandom_fault, 1, 1, ENOSYS, ENOSYS,
+	  "cannot start 1 worker: Function not implemented (try fewer " },
+	/* What it is to hold, behind the counters and two tables of sources. */
+	{ &mmap_fault, 3, 1, ENOMEM, ENOMEM,
+	  "cannot start 1 worker: Cannot allocate memory (try fewer " },
 	{ &bind_fault, 0, 1, EACCES, EACCES,
 	  "cannot listen on tcp:127.0.0.1:0: Permission denied (ports below " },
 	{ &bind_fault, 1, 1, EADDRNOTAVAIL, EADDRNOTAVAIL,

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,6 +92,21 @@ START_TEST(status_is_told)
 }
 END_TEST
 
+START_TEST(a_status_that_is_too_long_is_cut_off)
+{
+	char status[1000], told[1000];
+
+	memset(status, 'x', sizeof(status));
+	status[sizeof(status) - 1] = '\0';
+	service_notify_status(status);
+	await_readable(manager);
+	ck_assert_int_eq(recv(manager, told, sizeof(told), 0), 511);
+	ck_assert_int_eq(memcmp(told, "STATUS=x", 8), 0);
+	ck_assert_int_eq(told[510], 'x');
+	expect_no_message();
+}
+END_TEST
+
 START_TEST(stopping_is_told)
 {
 	service_notify_stopping();
@@ -154,9 +170,16 @@ static void tell_everything(void)
 	service_notify_watchdog();
 }
 
+/* There is room for 107 bytes. */
+#define TOO_LONG                                                               \
+	"/a-name-that-does-not-fit/into-an-address/as-it-is-longer/than-all"   \
+	"-that-there-is-room-for/in-the-address/of-a-unix-socket"
+
 /* NULL: none. */
-static const char *const nobody[] = { NULL, "", "@nobody-listens", "relative",
-				      "/nonexistent/notify" };
+static const char *const nobody[] = { NULL,	  "",
+				      "/",	  "@",
+				      "relative", "/nonexistent/notify",
+				      TOO_LONG,	  "@nobody-listens" };
 
 START_TEST(without_a_manager_nothing_happens)
 {
@@ -167,6 +190,16 @@ START_TEST(without_a_manager_nothing_happens)
 	ck_assert_int_eq(lowest_free_fd(), free_fd);
 	expect_no_message();
 	stderr_expect_nothing(output);
+}
+END_TEST
+
+START_TEST(without_a_descriptor_nothing_happens)
+{
+	struct rlimit limit = { (rlim_t)lowest_free_fd(), 1000 };
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	tell_everything();
+	expect_no_message();
 }
 END_TEST
 
@@ -310,12 +343,14 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(notify, setup_manager, NULL);
 	tcase_add_test(notify, ready_comes_with_a_status);
 	tcase_add_test(notify, status_is_told);
+	tcase_add_test(notify, a_status_that_is_too_long_is_cut_off);
 	tcase_add_test(notify, stopping_is_told);
 	tcase_add_test(notify, more_time_is_asked_for);
 	tcase_add_test(notify, watchdog_is_told);
 	tcase_add_test(notify, reloading_comes_with_the_time);
 	tcase_add_loop_test(notify, without_a_manager_nothing_happens, 0,
 			    ARRAY_SIZE(nobody));
+	tcase_add_test(notify, without_a_descriptor_nothing_happens);
 	tcase_add_test(notify, watchdog_interval_is_read);
 	tcase_add_test(notify, watchdog_may_be_off);
 	suite_add_tcase(suite, notify);

@@ -7,6 +7,8 @@
 #include "unit/connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 /* More than any peer has. */
 #define LOOKS_MAX 200
@@ -146,6 +148,24 @@ START_TEST(without_a_limit_nobody_is_watched)
 }
 END_TEST
 
+/* What cannot be told of is not held against anybody. */
+START_TEST(who_cannot_be_looked_at_stays)
+{
+	int kept, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)stall(KIND_TCP, 4096);
+	kept = dup(fds[SERVER]);
+	ck_assert_int_eq(dup2(null, fds[SERVER]), fds[SERVER]);
+	look();
+	look();
+	ck_assert_uint_eq(connections(), 1);
+	ck_assert_int_eq(dup2(kept, fds[SERVER]), fds[SERVER]);
+	ck_assert_int_eq(close(kept), 0);
+	ck_assert_int_eq(close(null), 0);
+	ck_assert_int_eq(looks_until_reset(), 2);
+}
+END_TEST
+
 TCase *connection_watch_case(void)
 {
 	TCase *tcase = tcase_create("watch");
@@ -157,5 +177,6 @@ TCase *connection_watch_case(void)
 	tcase_add_test(tcase, who_takes_too_little_is_reset);
 	tcase_add_test(tcase, who_takes_all_is_watched_no_more);
 	tcase_add_test(tcase, without_a_limit_nobody_is_watched);
+	tcase_add_test(tcase, who_cannot_be_looked_at_stays);
 	return tcase;
 }
