@@ -12,18 +12,16 @@ uint64_t parking_timeout(uint64_t preserve_after)
 /* The unparked, a message at a time. */
 static int park_unparked(struct worker *worker)
 {
-	int error = 0;
-
-	while (error == 0 && !list_is_empty(&worker->unparked)) {
+	while (!list_is_empty(&worker->unparked)) {
+		int error = lot_park(&worker->lot, &worker->unparked);
 		struct list_node *place;
 
-		error = lot_park(&worker->lot, &worker->unparked);
 		if (error < 0)
-			break;
+			return error;
 		list_for_each (place, lot_newest(&worker->lot))
 			connection_on_parked(place);
 	}
-	return error;
+	return 0;
 }
 
 /* Counted once an episode, not once an attempt. */
