@@ -145,6 +145,23 @@ START_TEST(a_crew_that_cannot_be_made_leaves_nothing)
 }
 END_TEST
 
+/* Of IPv6 a socket knows which peers are none of this host. */
+START_TEST(without_memory_for_a_screen_there_is_no_crew)
+{
+	int free_fd;
+
+	if (!ipv6_is_available())
+		return;
+	listen_on("udp:[::1]:0");
+	open_intake(1);
+	free_fd = lowest_free_fd();
+	calloc_fault = (struct fault){ .skip = 2, .times = 1, .error = ENOMEM };
+	ck_assert_int_eq(make_crew(1), -ENOMEM);
+	crew_deinit(&crew);
+	ck_assert_int_eq(lowest_free_fd(), free_fd);
+}
+END_TEST
+
 START_TEST(threads_that_ran_are_joined)
 {
 	listen_on("127.0.0.1:0");
@@ -220,6 +237,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, a_crew_that_cannot_be_made_leaves_nothing, 0,
 			    ARRAY_SIZE(obstacles));
+	tcase_add_test(tcase, without_memory_for_a_screen_there_is_no_crew);
 	tcase_add_loop_test(tcase, threads_that_ran_are_joined, 0, 2);
 	tcase_add_test(tcase, all_cpus_are_counted);
 	tcase_add_loop_test(tcase, descriptors_limit_connections, 0,

@@ -13,6 +13,7 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("fake");
 
 	suite_add_tcase(suite, fake_calls_case());
+	suite_add_tcase(suite, fake_limit_case());
 	suite_add_tcase(suite, fake_edges_case());
 	suite_add_tcase(suite, fake_echo_case());
 	return suite;

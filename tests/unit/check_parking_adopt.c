@@ -347,7 +347,7 @@ END_TEST
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("parking_adopt");
-	TCase *tcase = tcase_create("adopt");
+	TCase *tcase = tcase_create("adopt"), *limit = tcase_create("limit");
 
 	tcase_set_timeout(tcase, TEST_TIMEOUT_SEC);
 	tcase_add_checked_fixture(tcase, setup, adopt_teardown);
@@ -364,12 +364,16 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, unix_streams_are_served_and_wait_again, 0,
 			    2);
 	tcase_add_test(tcase, more_than_may_be_are_lost_and_counted);
-	tcase_add_test(tcase, what_finds_no_descriptor_is_lost_and_counted);
 	tcase_add_test(tcase, poisoned_ones_are_reset);
 	tcase_add_test(tcase, adopted_ones_need_not_be_preserved_again);
 	tcase_add_test(tcase, message_without_descriptors_is_nothing);
 	tcase_add_test(tcase, long_message_of_another_format_is_understood);
 	suite_add_tcase(suite, tcase);
+	tcase_set_tags(limit, DESCRIPTOR_LIMIT);
+	tcase_set_timeout(limit, TEST_TIMEOUT_SEC);
+	tcase_add_checked_fixture(limit, setup, adopt_teardown);
+	tcase_add_test(limit, what_finds_no_descriptor_is_lost_and_counted);
+	suite_add_tcase(suite, limit);
 	return suite;
 }
 

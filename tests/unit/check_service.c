@@ -339,6 +339,7 @@ static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("service");
 	TCase *notify = tcase_create("notify"), *take = tcase_create("take");
+	TCase *limit = tcase_create("limit");
 
 	tcase_add_checked_fixture(notify, setup_manager, NULL);
 	tcase_add_test(notify, ready_comes_with_a_status);
@@ -350,10 +351,13 @@ static Suite *make_suite(void)
 	tcase_add_test(notify, reloading_comes_with_the_time);
 	tcase_add_loop_test(notify, without_a_manager_nothing_happens, 0,
 			    ARRAY_SIZE(nobody));
-	tcase_add_test(notify, without_a_descriptor_nothing_happens);
 	tcase_add_test(notify, watchdog_interval_is_read);
 	tcase_add_test(notify, watchdog_may_be_off);
 	suite_add_tcase(suite, notify);
+	tcase_set_tags(limit, DESCRIPTOR_LIMIT);
+	tcase_add_checked_fixture(limit, setup_manager, NULL);
+	tcase_add_test(limit, without_a_descriptor_nothing_happens);
+	suite_add_tcase(suite, limit);
 	tcase_add_checked_fixture(take, setup_sockets, NULL);
 	tcase_add_test(take, passed_sockets_are_taken_with_their_names);
 	tcase_add_test(take, taken_sockets_stay_open_and_are_not_passed_on);

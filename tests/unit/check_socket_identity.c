@@ -201,6 +201,20 @@ START_TEST(a_reset_that_cannot_be_left_to_close_is_sent_at_once)
 }
 END_TEST
 
+START_TEST(a_unix_stream_is_told_from_all_else)
+{
+	int fds[2];
+
+	tcp_pair(fds);
+	ck_assert(!socket_is_unix_stream(fds[SERVER]));
+	unix_pair(SOCK_SEQPACKET, fds);
+	ck_assert(!socket_is_unix_stream(fds[SERVER]));
+	unix_pair(SOCK_STREAM, fds);
+	ck_assert(socket_is_unix_stream(fds[SERVER]));
+	ck_assert(!socket_is_unix_stream(fd_open(AF_UNIX, SOCK_STREAM)));
+}
+END_TEST
+
 START_TEST(queues_tell_their_bytes)
 {
 	int fds[2];
@@ -274,6 +288,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_reset_overtakes_what_is_unsent);
 	tcase_add_test(tcase,
 		       a_reset_that_cannot_be_left_to_close_is_sent_at_once);
+	tcase_add_test(tcase, a_unix_stream_is_told_from_all_else);
 	tcase_add_test(tcase, queues_tell_their_bytes);
 	tcase_add_test(tcase, a_listener_is_pending_while_somebody_waits);
 	tcase_add_test(tcase, datagrams_that_find_no_room_are_counted);

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include "common/macros.h"
 #include "echod/stream.h"
 #include "unit/faults.h"
 #include "unit/harness.h"
@@ -134,6 +135,24 @@ START_TEST(consuming_that_fails_is_reported)
 	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
 	AWAIT(events_now(fds[SERVER], POLLRDHUP) & POLLRDHUP);
 	ck_assert_int_eq(stream_consume(&stream, buffer, 4), -EIO);
+}
+END_TEST
+
+static struct fault_plan refuse(enum fault_call call, int flags UNUSED)
+{
+	return (struct fault_plan){ .error = call == FAULT_RECV ? EAGAIN : 0 };
+}
+
+/* At the urgent mark the kernel may say so for a while. */
+START_TEST(consuming_that_never_succeeds_is_given_up)
+{
+	open_tcp();
+	send_text(fds[CLIENT], "abc");
+	await_readable(fds[SERVER]);
+	fault_set_hook(refuse);
+	ck_assert_int_eq(stream_consume(&stream, buffer, 3), -EAGAIN);
+	fault_set_hook(NULL);
+	ck_assert_uint_eq(fault_count(FAULT_RECV), 1000);
 }
 END_TEST
 
@@ -337,6 +356,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(receiving, consuming_goes_on_until_all_is_taken, 0,
 			    2);
 	tcase_add_loop_test(receiving, consuming_that_fails_is_reported, 0, 3);
+	tcase_add_test(receiving, consuming_that_never_succeeds_is_given_up);
 	tcase_add_test(receiving, consumed_is_one_record);
 	tcase_add_loop_test(receiving, nothing_to_receive_is_eagain, 0, 3);
 	tcase_add_loop_test(receiving, end_is_told, 0, 3);

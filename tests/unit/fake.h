@@ -8,7 +8,8 @@
 #include <check.h>
 
 TCase *fake_calls_case(void); /* what calls give */
-TCase *fake_edges_case(void); /* at limits: descriptors, buffers */
+TCase *fake_limit_case(void); /* no descriptors */
+TCase *fake_edges_case(void); /* full buffers, and what follows */
 TCase *fake_echo_case(void);  /* what the server makes of it */
 
 #endif

@@ -202,15 +202,25 @@ START_TEST(datagrams_give_an_edge_each_and_sends_none)
 }
 END_TEST
 
+TCase *fake_limit_case(void)
+{
+	TCase *part = tcase_create("limit");
+	int count = ARRAY_SIZE(worlds);
+
+	tcase_set_timeout(part, TEST_TIMEOUT_SEC);
+	tcase_set_tags(part, DESCRIPTOR_LIMIT);
+	tcase_add_loop_test(part, no_edge_follows_emfile, 0, count);
+	tcase_add_loop_test(part, at_the_limit_it_is_emfile_though_nobody_waits,
+			    0, count);
+	return part;
+}
+
 TCase *fake_edges_case(void)
 {
 	TCase *part = tcase_create("edges");
 	int count = ARRAY_SIZE(worlds);
 
 	tcase_set_timeout(part, TEST_TIMEOUT_SEC);
-	tcase_add_loop_test(part, no_edge_follows_emfile, 0, count);
-	tcase_add_loop_test(part, at_the_limit_it_is_emfile_though_nobody_waits,
-			    0, count);
 	tcase_add_loop_test(part,
 			    out_comes_when_there_is_room_again_and_only_then, 0,
 			    count);

@@ -7,6 +7,12 @@
 
 #include <check.h>
 
+/*
+ * The tag of cases that meet the limit on descriptors, which Valgrind keeps to
+ * itself: make check-valgrind leaves them out (CK_EXCLUDE_TAGS).
+ */
+#define DESCRIPTOR_LIMIT "descriptor-limit"
+
 /* Run the suite (consumed); returns main()'s exit status. */
 int harness_run(Suite *suite);
 

@@ -403,7 +403,8 @@ tests_unit_check_stamp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmsg \
 	-Wl,--wrap=setsockopt
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_succession_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=service_take_sockets -Wl,--wrap=socketpair
+	-Wl,--wrap=memfd_create -Wl,--wrap=service_take_sockets \
+	-Wl,--wrap=socketpair
 tests_unit_check_tally_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 	-Wl,--wrap=getaddrinfo

@@ -3,7 +3,7 @@
  * The parts of check_succession, and what they share: one instance after the
  * other, in one process, and a manager that keeps what it is given.
  *
- * Link with -Wl,--wrap=service_take_sockets,--wrap=socketpair.
+ * Link with -Wl,--wrap=memfd_create, service_take_sockets and socketpair.
  */
 #ifndef ECHOD_TESTS_UNIT_SUCCESSION_H
 #define ECHOD_TESTS_UNIT_SUCCESSION_H
@@ -22,7 +22,7 @@ extern struct intake intake;
 extern struct crew crew;
 extern struct succession succession;
 extern struct address server; /* where clients connect to */
-extern struct fault socketpair_fault;
+extern struct fault memfd_create_fault, socketpair_fault;
 
 /* Checked fixture; at the end nothing is kept. */
 void succession_setup(void);

@@ -83,6 +83,43 @@ START_TEST(without_descriptors_what_was_left_is_served)
 }
 END_TEST
 
+/* What came back proves that there is a store: nothing is given up. */
+START_TEST(a_store_that_cannot_be_asked_is_there_if_it_gave)
+{
+	int client;
+
+	socketpair_fault = (struct fault){ .times = 1, .error = EMFILE };
+	begin_instance(1);
+	ck_assert(!succession.preserve);
+	end_instance(WORKER_DRAIN);
+	begin_instance(1);
+	client = connect_client();
+	end_instance(WORKER_HAND_OVER);
+	socketpair_fault = (struct fault){ .times = 1, .error = EMFILE };
+	begin_instance(1);
+	ck_assert_uint_eq(socketpair_fault.calls, 1);
+	ck_assert(succession.preserve);
+	expect_echo(client, "again");
+}
+END_TEST
+
+/* Its counters begin anew with the next, connections go on. */
+START_TEST(a_record_that_cannot_be_stored_is_done_without)
+{
+	int client;
+
+	memfd_create_fault = (struct fault){ .times = 1, .error = EMFILE };
+	begin_instance(1);
+	ck_assert(succession.preserve);
+	ck_assert_uint_eq(store_count(SERVICE_RECORD "1"), 0);
+	client = connect_client();
+	end_instance(WORKER_HAND_OVER);
+	begin_instance(1);
+	ck_assert_uint_eq(counted(COUNTER_connections_accepted), 0);
+	expect_echo(client, "again");
+}
+END_TEST
+
 START_TEST(what_is_lost_is_told)
 {
 	begin_instance(1);
@@ -137,6 +174,8 @@ TCase *succession_failure_case(void)
 	tcase_add_test(tcase, connections_that_kill_are_reset_once);
 	tcase_add_test(tcase, crash_now_and_then_resets_nothing);
 	tcase_add_test(tcase, without_descriptors_what_was_left_is_served);
+	tcase_add_test(tcase, a_store_that_cannot_be_asked_is_there_if_it_gave);
+	tcase_add_test(tcase, a_record_that_cannot_be_stored_is_done_without);
 	tcase_add_test(tcase, what_is_lost_is_told);
 	tcase_add_test(tcase, strange_record_is_given_up);
 	tcase_add_test(tcase, strange_record_may_have_the_number_of_ours);

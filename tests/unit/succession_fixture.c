@@ -13,7 +13,15 @@
 WRAPPED(int, service_take_sockets, (struct service_socket * *sockets));
 WRAPPED(int, socketpair, (int domain, int type, int protocol, int fds[2]));
 
-struct fault socketpair_fault;
+struct fault memfd_create_fault, socketpair_fault;
+WRAPPED(int, memfd_create, (const char *name, unsigned flags));
+
+int __wrap_memfd_create(const char *name, unsigned flags)
+{
+	if (fault_strikes(&memfd_create_fault))
+		return -1;
+	return __real_memfd_create(name, flags);
+}
 
 int __wrap_socketpair(int domain, int type, int protocol, int fds[2])
 {
