@@ -152,6 +152,16 @@ START_TEST(garbling_interface_names_become_numbers)
 }
 END_TEST
 
+/* Of others an interface has a number: getaddrinfo(3) takes no name there. */
+START_TEST(link_local_groups_have_interfaces_by_name)
+{
+	ck_assert_int_eq(parse("udp:[ff02::1%lo]:7"), 1);
+	assert_text(&list[0].address, "[ff02::1%lo]:7");
+	list[0].address.in6.sin6_addr.s6_addr[1] = 0x05;
+	assert_text(&list[0].address, "[ff05::1%1]:7");
+}
+END_TEST
+
 START_TEST(mapped_address_becomes_ipv4)
 {
 	struct address address = { .length = sizeof(address.in6) };
@@ -225,6 +235,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, other_families_are_unnamed);
 	tcase_add_loop_test(tcase, garbling_interface_names_become_numbers, 0,
 			    ARRAY_SIZE(garbling_names));
+	tcase_add_test(tcase, link_local_groups_have_interfaces_by_name);
 	tcase_add_test(tcase, mapped_address_becomes_ipv4);
 	tcase_add_test(tcase, ipv4_compatible_address_stays_ipv6);
 	tcase_add_loop_test(tcase, port_can_be_read_and_set, 0,
