@@ -217,8 +217,13 @@ END_TEST
 
 START_TEST(a_wrong_environment_is_said)
 {
+	const char *reason;
+
 	passing_error = -EINVAL;
+	ck_assert_int_eq(options_add_listen(&options, "127.0.0.1:0", &reason),
+			 0);
 	ck_assert_int_eq(intake_open(&intake, &options, 1), -EINVAL);
+	ck_assert_uint_eq(intake.count, 0);
 	log_await("echod: cannot take over the passed sockets: Invalid "
 		  "argument (look at LISTEN_FDS in the environment)\n");
 }

@@ -194,6 +194,10 @@ START_TEST(without_memory_there_is_none)
 	ck_assert_int_eq(record_create(&record, 2, NULL), -ENOMEM);
 	ck_assert_int_eq(lowest_free_fd(), fd);
 	record_close(&record);
+	memfd_create_fault = (struct fault){ .times = 1, .error = EMFILE };
+	mmap_fault = (struct fault){ .times = 1, .error = ENOMEM };
+	ck_assert_int_eq(record_create(&record, 2, NULL), -ENOMEM);
+	record_close(&record);
 }
 END_TEST
 

@@ -163,6 +163,7 @@ START_TEST(a_second_signal_ends_it_at_once)
 	/* The manager is asked for more time again and again. */
 	AWAIT(notify_count("EXTEND_TIMEOUT_USEC=") >= 2);
 	send_signal(SIGHUP);
+	send_signal(SIGUSR2);
 	send_signal(SIGTERM);
 	expect_end(0);
 	(void)read_stream(client, 0, &error);
