@@ -79,6 +79,7 @@ void batch_prepare(struct datagram_batch *batch)
 	}
 	batch->dirty = 0;
 	batch->count = batch->sent = 0;
+	batch->judged.peer_length = 0;
 	memset(batch->latest, 0, sizeof(batch->latest));
 }
 
@@ -103,24 +104,31 @@ static bool is_last(const struct reply_plan *plan, unsigned length,
 	return length == 0 || length != plan->datagrams * segment;
 }
 
+/* Has a train room behind it for so many datagrams of this length each? */
+static bool has_room(const struct reply_plan *train, unsigned length,
+		     unsigned datagrams, unsigned segment)
+{
+	bool fits = segment == train->segment ||
+		    (datagrams == 1 && length < train->segment);
+
+	return fits && length > 0 && length <= train->space &&
+	       train->datagrams + datagrams <= TRAIN_SEGMENTS_MAX;
+}
+
 /* Can it go behind those of an earlier reply, as one train? */
 static bool may_join(const struct mmsghdr *reply,
 		     const struct reply_plan *train,
 		     const struct mmsghdr *message,
 		     const struct reply_plan *plan)
 {
-	unsigned length = message->msg_len;
-	bool fits = plan->segment == train->segment ||
-		    (plan->datagrams == 1 && length < train->segment);
-
-	return fits && length > 0 && length <= train->space &&
-	       train->datagrams + plan->datagrams <= TRAIN_SEGMENTS_MAX &&
+	return has_room(train, message->msg_len, plan->datagrams,
+			plan->segment) &&
 	       is_same_peer(&reply->msg_hdr, &message->msg_hdr) &&
 	       packet_info_may_join(&train->info, &plan->info);
 }
 
 static void join(struct mmsghdr *reply, struct reply_plan *train,
-		 const struct mmsghdr *message, const struct reply_plan *plan)
+		 const struct mmsghdr *message, unsigned datagrams)
 {
 	struct iovec *payload = reply->msg_hdr.msg_iov;
 	unsigned length = message->msg_len;
@@ -131,8 +139,8 @@ static void join(struct mmsghdr *reply, struct reply_plan *train,
 	memcpy((char *)payload->iov_base + payload->iov_len,
 	       message->msg_hdr.msg_iov->iov_base, length);
 	payload->iov_len += length;
-	train->datagrams += plan->datagrams;
-	if (is_last(plan, length, train->segment))
+	train->datagrams += datagrams;
+	if (length != datagrams * train->segment)
 		train->space = 0;
 	else
 		train->space -= length;
@@ -206,12 +214,14 @@ static void join_or_begin(struct datagram_batch *batch, struct mmsghdr *message,
 		struct reply_plan *train = &batch->plans[*latest - 1];
 
 		if (may_join(reply, train, message, plan)) {
-			join(reply, train, message, plan);
+			join(reply, train, message, plan->datagrams);
+			batch->judged.reply = *latest - 1U;
 			return;
 		}
 	}
 	begin(batch, message, plan);
 	*latest = (unsigned char)batch->count;
+	batch->judged.reply = *latest - 1U;
 }
 
 void batch_reply(struct datagram_batch *batch, unsigned i, unsigned datagrams)
@@ -225,6 +235,62 @@ void batch_reply(struct datagram_batch *batch, unsigned i, unsigned datagrams)
 		join_or_begin(batch, message, plan);
 	else
 		begin(batch, message, plan);
+}
+
+void batch_note_judged(struct datagram_batch *batch, unsigned i)
+{
+	const struct msghdr *header = &batch->messages[i].msg_hdr;
+	struct judged *judged = &batch->judged;
+
+	judged->peer_length = 0;
+	if (!batch->joins || header->msg_namelen <= sizeof(sa_family_t) ||
+	    header->msg_namelen > sizeof(judged->peer) ||
+	    header->msg_controllen > sizeof(judged->control))
+		return;
+	memcpy(judged->peer, header->msg_name, header->msg_namelen);
+	memcpy(judged->control, header->msg_control, header->msg_controllen);
+	judged->peer_length = header->msg_namelen;
+	judged->control_length = header->msg_controllen;
+	judged->flags = header->msg_flags;
+	judged->segment = batch_info(batch)->segment;
+}
+
+/* Of IPv4, the most frequent lengths are known: then nothing is called. */
+static bool is_equal(const void *a, const void *b, size_t length)
+{
+	if (length == sizeof(struct sockaddr_in))
+		return memcmp(a, b, sizeof(struct sockaddr_in)) == 0;
+	if (length == CMSG_SPACE(sizeof(struct in_pktinfo)))
+		return memcmp(a, b, CMSG_SPACE(sizeof(struct in_pktinfo))) == 0;
+	return memcmp(a, b, length) == 0;
+}
+
+bool batch_repeats_judged(const struct datagram_batch *batch, unsigned i)
+{
+	const struct msghdr *header = &batch->messages[i].msg_hdr;
+	const struct judged *judged = &batch->judged;
+
+	return judged->peer_length > 0 &&
+	       header->msg_namelen == judged->peer_length &&
+	       header->msg_controllen == judged->control_length &&
+	       header->msg_flags == judged->flags &&
+	       is_equal(header->msg_name, judged->peer, judged->peer_length) &&
+	       is_equal(header->msg_control, judged->control,
+			judged->control_length);
+}
+
+bool batch_join_judged(struct datagram_batch *batch, unsigned i,
+		       unsigned datagrams)
+{
+	const struct mmsghdr *message = &batch->messages[i];
+	struct reply_plan *train = &batch->plans[batch->judged.reply];
+	unsigned segment =
+		datagrams > 1 ? batch->judged.segment : message->msg_len;
+
+	if (!has_room(train, message->msg_len, datagrams, segment))
+		return false;
+	join(&batch->messages[batch->judged.reply], train, message, datagrams);
+	return true;
 }
 
 unsigned batch_unsent(const struct datagram_batch *batch)

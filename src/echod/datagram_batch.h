@@ -22,6 +22,7 @@
 #include "common/address.h"
 #include "echod/packet_info.h"
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,6 +59,20 @@ struct reply_plan {
 	bool one_by_one;	 /* the kernel does not take the train */
 };
 
+/*
+ * What was judged last, and may be answered: who asked, and the kernel's word
+ * on it.  Most messages of a burst repeat that, byte for byte.
+ */
+struct judged {
+	unsigned char peer[sizeof(struct sockaddr_in6)];
+	unsigned char control[64];
+	socklen_t peer_length; /* 0: nothing is known */
+	size_t control_length;
+	int flags;
+	uint16_t segment;
+	unsigned reply; /* that the latest message like it went into */
+};
+
 struct datagram_batch {
 	unsigned size;	/* messages that fit */
 	size_t room;	/* bytes for each */
@@ -68,6 +83,7 @@ struct datagram_batch {
 	struct mmsghdr messages[BATCH_MAX];
 	struct reply_plan plans[BATCH_MAX];
 	unsigned char latest[PEER_BUCKETS]; /* replies from 1 on; 0: none */
+	struct judged judged;
 	struct message_room rooms[BATCH_MAX];
 	unsigned char bytes[]; /* only what is used is touched */
 };
@@ -92,6 +108,31 @@ static inline struct packet_info *batch_info(struct datagram_batch *batch)
 
 /* Answer message `i`, which is so many datagrams, after those before. */
 void batch_reply(struct datagram_batch *batch, unsigned i, unsigned datagrams);
+
+/*
+ * Message `i` may be answered: remember it, before it is, so that it need not
+ * be asked again of what repeats it in this batch.
+ */
+void batch_note_judged(struct datagram_batch *batch, unsigned i);
+
+/* Does message `i` repeat what was judged last? */
+bool batch_repeats_judged(const struct datagram_batch *batch, unsigned i);
+
+/* How many datagrams is such a message of this length? */
+static inline unsigned batch_judged_datagrams(
+	const struct datagram_batch *batch, unsigned length)
+{
+	const struct packet_info info = { .segment = batch->judged.segment };
+
+	return packet_info_datagrams(&info, length);
+}
+
+/*
+ * Answer message `i`, which does: false if it cannot go into the same reply,
+ * and is to be read and answered as others are.
+ */
+bool batch_join_judged(struct datagram_batch *batch, unsigned i,
+		       unsigned datagrams);
 
 /* How many datagrams are not sent yet. */
 unsigned batch_unsent(const struct datagram_batch *batch);

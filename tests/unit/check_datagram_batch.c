@@ -13,16 +13,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* As the kernel gives it for IPv4 on an IPv6 socket. */
-static struct asked asked_at_mapped(const char *ipv4, const char *ipv6)
-{
-	struct asked info = asked_at4(ipv4);
-
-	info.known6 = true;
-	info.info6 = asked_at6(ipv6, 1).info6;
-	return info;
-}
-
 START_TEST(equal_lengths_make_a_train)
 {
 	for (int i = 0; i < 4; i++)
@@ -328,6 +318,7 @@ int main(void)
 	Suite *suite = suite_create("datagram_batch");
 
 	suite_add_tcase(suite, joining_case());
+	suite_add_tcase(suite, datagram_batch_repeat_case());
 	suite_add_tcase(suite, datagram_batch_train_case());
 	return harness_run(suite);
 }

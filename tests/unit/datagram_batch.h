@@ -29,9 +29,14 @@ void begin(bool unix_peers, bool joins);
 
 struct asked asked_at4(const char *literal);
 struct asked asked_at6(const char *literal, unsigned interface);
+/* As the kernel gives it for IPv4 on an IPv6 socket. */
+struct asked asked_at_mapped(const char *ipv4, const char *ipv6);
 
 /* The same messages' room again, as for the next batch. */
 void begin_next(void);
+
+/* The next message arrives; returns its number. */
+unsigned arrive(const struct address *peer, unsigned length, uint16_t segment);
 
 /*
  * The next message arrives, and is answered: one datagram, or a train, of which
@@ -47,6 +52,7 @@ void expect_replies(unsigned count);
 void expect_reply(unsigned i, const struct address *peer, const char *messages);
 const struct msghdr *reply(unsigned i);
 
+TCase *datagram_batch_repeat_case(void);
 TCase *datagram_batch_train_case(void);
 
 #endif

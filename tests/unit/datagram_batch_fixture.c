@@ -34,6 +34,15 @@ struct asked asked_at6(const char *literal, unsigned interface)
 	};
 }
 
+struct asked asked_at_mapped(const char *ipv4, const char *ipv6)
+{
+	struct asked info = asked_at4(ipv4);
+
+	info.known6 = true;
+	info.info6 = asked_at6(ipv6, 1).info6;
+	return info;
+}
+
 void begin(bool unix_peers, bool joins)
 {
 	free(batch);
@@ -95,12 +104,11 @@ static unsigned char byte_of(unsigned i, size_t n)
 	return (unsigned char)(pattern_byte(n) + 31 * i);
 }
 
-void train(const struct address *peer, unsigned length, uint16_t segment)
+unsigned arrive(const struct address *peer, unsigned length, uint16_t segment)
 {
 	struct mmsghdr *message = &batch->messages[arrived];
 	struct msghdr *header = &message->msg_hdr;
 	unsigned char *bytes = header->msg_iov->iov_base;
-	struct packet_info *info = batch_info(batch);
 
 	ck_assert_uint_lt(arrived, batch->size);
 	for (unsigned n = 0; n < length; n++)
@@ -110,9 +118,22 @@ void train(const struct address *peer, unsigned length, uint16_t segment)
 	message->msg_len = lengths[arrived] = length;
 	write_controls(header, segment);
 	batch->dirty = arrived + 1;
-	packet_info_read(header, info);
-	batch_reply(batch, arrived, packet_info_datagrams(info, length));
-	arrived++;
+	return arrived++;
+}
+
+void train(const struct address *peer, unsigned length, uint16_t segment)
+{
+	unsigned i = arrive(peer, length, segment);
+	struct packet_info *info = batch_info(batch);
+	bool repeats = batch_repeats_judged(batch, i);
+
+	if (repeats &&
+	    batch_join_judged(batch, i, batch_judged_datagrams(batch, length)))
+		return;
+	packet_info_read(&batch->messages[i].msg_hdr, info);
+	if (!repeats)
+		batch_note_judged(batch, i);
+	batch_reply(batch, i, packet_info_datagrams(info, length));
 }
 
 void begin_next(void)

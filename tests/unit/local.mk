@@ -199,6 +199,7 @@ tests_unit_check_connection_SOURCES = \
 tests_unit_check_datagram_batch_SOURCES = \
 	tests/unit/check_datagram_batch.c tests/unit/datagram_batch.h \
 	tests/unit/datagram_batch_fixture.c \
+	tests/unit/datagram_batch_repeat.c \
 	tests/unit/datagram_batch_train.c
 
 tests_unit_check_datagram_train_SOURCES = \
