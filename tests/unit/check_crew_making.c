@@ -155,7 +155,7 @@ START_TEST(without_memory_for_a_screen_there_is_no_crew)
 	listen_on("udp:[::1]:0");
 	open_intake(1);
 	free_fd = lowest_free_fd();
-	calloc_fault = (struct fault){ .skip = 2, .times = 1, .error = ENOMEM };
+	calloc_fault = (struct fault){ .skip = 1, .times = 1, .error = ENOMEM };
 	ck_assert_int_eq(make_crew(1), -ENOMEM);
 	crew_deinit(&crew);
 	ck_assert_int_eq(lowest_free_fd(), free_fd);
