@@ -19,6 +19,8 @@
 #define UNUSED			 __attribute__((unused))
 /* Kept out of line, where it costs the path that is taken nothing. */
 #define COLD __attribute__((cold, noinline))
+/* What a short way round it would have to pay for, were it part of that. */
+#define APART __attribute__((noinline))
 
 /* One cache line on every machine that Debian builds for is at most this. */
 #define CACHE_LINE 64

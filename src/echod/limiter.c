@@ -52,7 +52,7 @@ static const struct {
 /* An address: its first 64 bits in host byte order, or its 32 and zeros. */
 struct source {
 	uint64_t bits;
-	uint64_t family; /* its kind */
+	uint64_t family; /* its kind; 0: it is not to be limited */
 };
 
 void limiter_init(struct limiter *limiter, struct limiter_table *table,
@@ -136,28 +136,32 @@ void limiter_judge_init(struct limiter_judge *judge, struct limiter *limiter)
 	*judge = (struct limiter_judge){ .limiter = limiter };
 }
 
-static bool source_set4(struct source *source, const void *address)
+static struct source source_of4(const void *address)
 {
 	uint32_t bits;
 
 	memcpy(&bits, address, sizeof(bits));
-	source->bits = (uint64_t)ntohl(bits) << 32;
-	source->family = KIND_IPV4;
-	return source->bits >> 56 != IN_LOOPBACKNET;
+	bits = ntohl(bits);
+	return (struct source){
+		.bits = (uint64_t)bits << 32,
+		.family = bits >> 24 == IN_LOOPBACKNET ? 0 : KIND_IPV4,
+	};
 }
 
-static bool source_set6(struct source *source, const struct in6_addr *address)
+static struct source source_of6(const struct in6_addr *address)
 {
+	uint64_t bits;
+
 	if (IN6_IS_ADDR_V4MAPPED(address))
-		return source_set4(source, &address->s6_addr32[3]);
-	memcpy(&source->bits, address, sizeof(source->bits));
-	source->bits = be64toh(source->bits);
-	source->family = KIND_IPV6;
-	return !IN6_IS_ADDR_LOOPBACK(address);
+		return source_of4(&address->s6_addr32[3]);
+	memcpy(&bits, address, sizeof(bits));
+	return (struct source){
+		.bits = be64toh(bits),
+		.family = IN6_IS_ADDR_LOOPBACK(address) ? 0 : KIND_IPV6,
+	};
 }
 
-/* False if it is not to be limited. */
-static bool source_set(struct source *source, const struct sockaddr *peer)
+static struct source source_of(const struct sockaddr *peer)
 {
 	const void *any = peer;
 	const struct sockaddr_in *in = any;
@@ -167,8 +171,10 @@ static bool source_set(struct source *source, const struct sockaddr *peer)
 	/* Copied, as whoever calls may know it as another type. */
 	memcpy(&family, &peer->sa_family, sizeof(family));
 	if (family == AF_INET)
-		return source_set4(source, &in->sin_addr);
-	return family == AF_INET6 && source_set6(source, &in6->sin6_addr);
+		return source_of4(&in->sin_addr);
+	if (family == AF_INET6)
+		return source_of6(&in6->sin6_addr);
+	return (struct source){ 0 };
 }
 
 static uint64_t entry_load(const atomic_uint_least64_t *entry)
@@ -226,14 +232,14 @@ static size_t known_index(uint64_t bits)
 }
 
 static struct limiter_known *judge_look_up(struct limiter_judge *judge,
-					   const struct source *source)
+					   struct source source)
 {
-	size_t index = known_index(source->bits);
+	size_t index = known_index(source.bits);
 	struct limiter_known *known = &judge->known[index];
-	uint64_t kind = judge->turn | source->family;
+	uint64_t kind = judge->turn | source.family;
 
-	if (known->bits != source->bits || known->kind != kind)
-		judge_learn(judge, known, source->bits, kind);
+	if (known->bits != source.bits || known->kind != kind)
+		judge_learn(judge, known, source.bits, kind);
 	judge->last = index;
 	return known;
 }
@@ -303,19 +309,13 @@ static void judge_set_clock(struct limiter_judge *judge, uint64_t usec)
 	judge->turn = judge->now >> TURN_SHIFT << KIND_SHIFT;
 }
 
-bool limiter_refuses(struct limiter_judge *judge, const struct sockaddr *peer,
-		     unsigned datagrams, uint64_t usec)
+static APART bool judge_refuses(struct limiter_judge *judge,
+				struct source source, unsigned datagrams)
 {
 	const struct limiter *limiter = judge->limiter;
+	struct limiter_place *places = judge_look_up(judge, source)->places;
 	uint64_t paid[LIMITER_LEVELS];
-	struct limiter_place *places;
-	struct source source;
 
-	if (!limiter || !source_set(&source, peer))
-		return false;
-	if (judge->usec != usec)
-		judge_set_clock(judge, usec);
-	places = judge_look_up(judge, &source)->places;
 	for (size_t i = 0; i < LIMITER_LEVELS; i++) {
 		uint64_t debt = place_debt(&places[i], limiter, judge->now);
 
@@ -329,4 +329,19 @@ bool limiter_refuses(struct limiter_judge *judge, const struct sockaddr *peer,
 				      places[i].tag | (paid[i] & MOMENT_MASK),
 				      memory_order_relaxed);
 	return false;
+}
+
+bool limiter_refuses(struct limiter_judge *judge, const struct sockaddr *peer,
+		     unsigned datagrams, uint64_t usec)
+{
+	struct source source;
+
+	if (!judge->limiter)
+		return false;
+	source = source_of(peer);
+	if (source.family == 0)
+		return false;
+	if (judge->usec != usec)
+		judge_set_clock(judge, usec);
+	return judge_refuses(judge, source, datagrams);
 }

@@ -72,13 +72,12 @@ enum counter screen_refuses(const struct screen *screen,
  * What came in on `lo` does not, nor, as the guard has seen, what says itself
  * to be ours.
  */
-bool screen_is_forged(struct screen *screen, const struct msghdr *header,
-		      const struct packet_info *info, uint64_t now)
+bool screen_is_forged6(struct screen *screen, const struct msghdr *header,
+		       const struct packet_info *info, uint64_t now)
 {
 	const struct sockaddr_in6 *peer = header->msg_name;
 
-	if (!screen->foreigners || is_unnamed(header) ||
-	    packet_info_is_ipv4(info) ||
+	if (is_unnamed(header) || packet_info_is_ipv4(info) ||
 	    packet_info_interface(info) == LOOPBACK_INTERFACE ||
 	    guard_says_ours(&peer->sin6_addr, info))
 		return false;

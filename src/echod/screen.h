@@ -61,7 +61,16 @@ enum counter screen_refuses(const struct screen *screen,
  * network?  To be asked last, as the kernel may have to be.  `now` is in µs, of
  * CLOCK_MONOTONIC.
  */
-bool screen_is_forged(struct screen *screen, const struct msghdr *header,
-		      const struct packet_info *info, uint64_t now);
+bool screen_is_forged6(struct screen *screen, const struct msghdr *header,
+		       const struct packet_info *info, uint64_t now);
+
+static inline bool screen_is_forged(struct screen *screen,
+				    const struct msghdr *header,
+				    const struct packet_info *info,
+				    uint64_t now)
+{
+	return screen->foreigners &&
+	       screen_is_forged6(screen, header, info, now);
+}
 
 #endif

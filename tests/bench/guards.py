@@ -67,7 +67,7 @@ CLIENTS_MAX = 50
 # Milliseconds of a shorter and of a longer run.
 INSTRUCTION_MS = (200, 1200)
 # What is counted by itself, with all that it calls.
-PARTS = ("screen_refuses", "screen_is_forged", "limiter_refuses")
+PARTS = ("screen_refuses", "screen_is_forged6", "limiter_refuses")
 
 
 @dataclass(frozen=True)
