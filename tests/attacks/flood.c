@@ -123,15 +123,12 @@ static void run(struct flood *flood, uint64_t rate, uint64_t seconds)
 
 static void prepare(struct flood *flood)
 {
-	struct sockaddr_in *name = calloc(1, sizeof(*name));
+	static struct sockaddr_in name = { .sin_family = AF_INET };
 
-	if (!name)
-		packet_die("memory");
-	name->sin_family = AF_INET;
-	name->sin_addr.s_addr = flood->target.address;
+	name.sin_addr.s_addr = flood->target.address;
 	for (unsigned i = 0; i < BATCH_MAX; i++) {
-		messages[i].msg_hdr.msg_name = name;
-		messages[i].msg_hdr.msg_namelen = sizeof(*name);
+		messages[i].msg_hdr.msg_name = &name;
+		messages[i].msg_hdr.msg_namelen = sizeof(name);
 		messages[i].msg_hdr.msg_iov = &pieces[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}

@@ -26,6 +26,7 @@ TRICKLERS = 1000
 SOURCES = 50  # addresses of a crowd, so that none has too many
 STANDS = 25.0  # seconds until a crowd stands
 ODD, ODDER = 7007, 8007  # ports that no rule knows
+LIMIT_REACHED = 1.0  # seconds that the flood takes for it, several times over
 LOOP = 2.0  # seconds, of one that does not die
 QUIET, AFTER = 1.0, 0.5  # shares of the time under attack
 SETTLED = 1.5  # seconds after which memory that is not used is given back
@@ -161,14 +162,19 @@ def _tricklers(window):
     return scene
 
 
+def _await_limit(service):
+    """What a client gets until the forger is over the limit is no proof."""
+    deadline = time.monotonic() + LIMIT_REACHED
+    while time.monotonic() < deadline and not service.counters().get(
+            "datagrams_refused_rate"):
+        time.sleep(0.01)
+
+
 def _forged_victim(stage, service, seconds, _command):
     """The honest client has a neighbour, whose address is forged."""
     play = Play(stage, service, "udp", seconds)
     with floods.flood(stage, "udp", HONEST, FLOOD_RATE) as attacker:
-        # What it gets until the forger is over the limit is no proof.
-        if isinstance(service, Ours):
-            until(lambda: service.counters()["datagrams_refused_rate"],
-                  "the limit")
+        _await_limit(service)
         victim = play.honest(HONEST)
         play.under()
         play.seen["victim"] = victim.result()
@@ -225,13 +231,14 @@ def _loop_with_itself(stage, service, seconds, command):
 
 
 def _loop_with_echod(stage, service, seconds, _command):
-    """echod as it is, and as it is if nobody heeds ports."""
+    """echod, on another port than its own, as it is and when it heeds no
+    ports."""
     play = Play(stage, service, "udp", seconds)
     did = {}
     for name, options in (("as it is", ()),
                           ("all ports", ("--allow-source-ports=all",))):
-        partner = _partner(stage, None, *options)
-        did[name] = _played_loop(play, PORT, PORT)
+        partner = _partner(stage, None, *options, port=ODD)
+        did[name] = _played_loop(play, PORT, ODD)
         play.note()
         partner.end()
     return play.over(did)

@@ -4,6 +4,7 @@ or another one as compare/peers.py starts it, each with 20,000 descriptors at
 most.  What it takes is asked of the kernel.
 """
 
+import functools
 import os
 import re
 import resource
@@ -115,6 +116,7 @@ class Theirs:
         self._process.wait()
 
 
+@functools.cache
 def ask_no_names():
     """Some ask for the name of each client, and there is nobody to answer."""
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
