@@ -405,7 +405,7 @@ fuzz:
 endif
 
 clean-local: clean-analysis
-	rm -rf attacks bench compare-peers fuzz corpus model
+	rm -rf attacks attacks-part bench compare-peers fuzz corpus model
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 .PHONY: bench bench-client bench-guards bench-quick check-chaos \

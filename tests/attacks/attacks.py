@@ -8,11 +8,12 @@ it saw is kept, so that a table can be made of several runs.  Needs root, for
 others than echod apt, and nothing is installed.
 
 Usage: attacks.py [--share] [--only=ATTACK,...] [--table] [SERVICE]...
-    --share  the part for CI: echod alone, for a second each
+    --share  the part for CI: echod alone, for a second each, smaller crowds
     --table  no attack: only the tables of what was seen before
 
 Environment: ECHOD, ECHOPING, the programs; top_builddir: results are in attacks,
-packages in compare-peers; ECHOD_ATTACK_SECONDS: how long under attack (3).
+packages in compare-peers; ECHOD_ATTACK_SECONDS: how long under attack (3);
+ECHOD_ATTACK_PART: crowds are a part of their size, 5 is a fifth.
 """
 
 import json
@@ -21,12 +22,15 @@ import signal
 import subprocess
 import sys
 
-import stage  # noqa: F401  it tells where modules of other tests are
-import compare
-import judge
-import peers
-import table
-from scenes import ATTACKS
+if "--share" in sys.argv:
+    os.environ.setdefault("ECHOD_ATTACK_PART", "5")
+
+import stage  # noqa: E402, F401  it tells where modules of other tests are
+import compare  # noqa: E402
+import judge  # noqa: E402
+import peers  # noqa: E402
+import table  # noqa: E402
+from scenes import ATTACKS, PART  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVICES = ("echod", "xinetd", "openbsd-inetd", "socat", "ncat")
@@ -40,7 +44,8 @@ class Results:
     """What was seen, in files."""
 
     def __init__(self, top):
-        self._place = os.path.join(top, "attacks")
+        self._place = os.path.join(top, "attacks" if PART == 1 else
+                                   "attacks-part")
         os.makedirs(self._place, exist_ok=True)
 
     def path(self, service, name):

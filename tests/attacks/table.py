@@ -23,8 +23,8 @@ def ratio(seen):
 
 
 def loop(it):
-    how = "lives, " if it["alive"] else ""
-    return f"{how}{it['answers']:,} answers"
+    how = "lives after " if it["alive"] else ""
+    return f"{how}{it['answers']:,}"
 
 
 def what_came_back(name, seen):
@@ -42,8 +42,8 @@ def what_came_back(name, seen):
                    seen["forged"]["others"]["datagrams"])
         return f"; {answers:,} answers"
     if name.startswith("loop"):
-        return "; " + ", ".join(
-            f"{how}: {loop(it)}" for how, it in seen["did"].items())
+        return "; answers " + ", ".join(
+            f"{loop(it)} ({how})" for how, it in seen["did"].items())
     return ""
 
 
