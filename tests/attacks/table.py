@@ -23,8 +23,7 @@ def ratio(seen):
 
 
 def loop(it):
-    how = "lives after " if it["alive"] else ""
-    return f"{how}{it['answers']:,}"
+    return f"{it['answers']:,}{' and lives' if it['alive'] else ''}"
 
 
 def what_came_back(name, seen):
@@ -50,6 +49,8 @@ def what_came_back(name, seen):
 def cell(name, seen):
     if not seen:
         return NOT
+    if not seen["quiet"]["received"]:
+        return "none served, nor before it"
     text = percent(seen["under"])
     if "standing" in seen:
         text += f" / {percent(seen['standing'])}"
