@@ -368,9 +368,10 @@ check-peers: all
 		$(PEERS) || test $$? = 77
 
 # --- make fuzz: every target for FUZZ_SECONDS, new inputs kept in the build ---
-# Or only those of these names.  Of schedules long ones are tried from the start,
-# as it costs the most to begin one.  Without sanitizers (FUZZ_SANITIZERS=no) they run
-# several times as fast, and see only what the targets themselves assert.
+# Or only those of these names.  Of schedules long ones are tried from the
+# start, as it costs the most to begin one.  Without sanitizers
+# (FUZZ_SANITIZERS=no) they run several times as fast, and see only what the
+# targets themselves assert.
 FUZZ_SECONDS = 60
 FUZZ_TARGETS =
 FUZZ_SANITIZERS = address,undefined
