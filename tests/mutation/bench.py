@@ -142,6 +142,7 @@ class Bench:
         self.source, self.deadline = source, deadline
         self.tree = os.path.join(path, "tree")
         self.build = os.path.join(path, "build")
+        self.mark, self.state = os.path.join(path, "prepared"), None
         self.unit = [test for test in tests if not test.endswith(".py")]
         asked = {f"tests/functional/test_{name}.py"
                  for _, names in FUNCTIONAL for name in names.split()}
@@ -202,8 +203,38 @@ class Bench:
             return
         shutil.copy2(here, there)
 
+    def _state(self):
+        """Of the source: it changes when a file does."""
+        found = []
+        for name in COPIED:
+            here = os.path.join(self.source, name)
+            files = [here] if not os.path.isdir(here) else [
+                os.path.join(folder, file)
+                for folder, _, files in os.walk(here) for file in files
+                if not file.endswith(".pyc")]
+            for file in filter(os.path.exists, files):
+                status = os.stat(file)
+                found.append((file, status.st_mtime_ns, status.st_size))
+        return repr(sorted(found))
+
     def prepare(self):
-        """Bring it up to date, and build all."""
+        """Bring it up to date, and build all, unless it was left like that."""
+        state, left = self._state(), None
+        if os.path.exists(self.mark):
+            with open(self.mark, encoding="utf-8") as file:
+                left = file.read()
+            os.unlink(self.mark)
+        if state != left:
+            self._bring_up_to_date()
+        self.state = state
+
+    def leave(self):
+        """Nothing of a mistake is left: next time it is prepared."""
+        if self.state:
+            with open(self.mark, "w", encoding="utf-8") as file:
+                file.write(self.state)
+
+    def _bring_up_to_date(self):
         for name in COPIED:
             if os.path.exists(os.path.join(self.source, name)):
                 os.makedirs(self.tree, exist_ok=True)

@@ -315,10 +315,13 @@ def run(options, wanted, results):
     try:
         for place in places:
             place.prepare()
+        return (do_all([place.measure for place in places], unmeasured) and
+                do_all([worker.deal_with for worker in workers], tasks))
     except bench.Expired:
         return False
-    return (do_all([place.measure for place in places], unmeasured) and
-            do_all([worker.deal_with for worker in workers], tasks))
+    finally:
+        for place in places:
+            place.leave()
 
 
 def main():
