@@ -104,7 +104,7 @@ static size_t count_left(void)
 static const char *const own[] = {
 	"tcp:127.0.0.1:0",   "udp:127.0.0.1:0",	      "127.0.0.1:0",
 	"mptcp:127.0.0.1:0", "tcp:[::1]:0",	      "unix:@own_0",
-	"unix-dgram:@own_1", "unix-seqpacket:@own_2",
+	"unix-dgram:@own_1", "unix-seqpacket:@own_2", "tcp:*:0",
 };
 
 static bool is_possible(const char *text)

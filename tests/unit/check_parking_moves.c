@@ -151,6 +151,37 @@ START_TEST(unix_stream_in_a_surplus_lot_ends)
 }
 END_TEST
 
+/* Who moves leaves a lot that nobody uses, and that is given up. */
+START_TEST(unix_stream_in_a_surplus_lot_is_served_if_there_is_room)
+{
+	int fds[2];
+
+	leave_stored(0, 1);
+	leave_stored(1, 1);
+	unix_pair(SOCK_STREAM, fds);
+	leave(&lots[1], &fds[1], 1);
+	ck_assert_int_eq(close(fds[1]), 0);
+	adopt_with(1, true, false);
+	ck_assert_uint_eq(store_count(SERVICE_LOT "1"), 0);
+	ck_assert_uint_eq(adopt_policy.connections, 3);
+	expect_echo_of(fds[0], "hello");
+}
+END_TEST
+
+/* One end twice, and ends of different pairs, are no lot. */
+START_TEST(what_is_no_pair_is_given_up)
+{
+	struct left_lot one = leave_lot(), other = leave_lot();
+
+	keep(SERVICE_LOT "0", one.ends[0]);
+	keep(SERVICE_LOT "0", _i == 0 ? one.ends[0] : other.ends[0]);
+	adopt_with(1, true, false);
+	ck_assert_uint_eq(parking.lot_count, 1);
+	ck_assert_int_eq(parking.lots[0].number, 1);
+	ck_assert_uint_eq(store_count(SERVICE_LOT "1"), 2);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("parking_moves");
@@ -163,6 +194,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, all_is_as_ever_once_there_is_room);
 	tcase_add_test(tcase, what_lies_at_both_ends_is_parked);
 	tcase_add_test(tcase, unix_stream_in_a_surplus_lot_ends);
+	tcase_add_test(tcase,
+		       unix_stream_in_a_surplus_lot_is_served_if_there_is_room);
+	tcase_add_loop_test(tcase, what_is_no_pair_is_given_up, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

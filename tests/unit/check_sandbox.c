@@ -156,11 +156,16 @@ static int remove_other(void)
 	return error_of(unlink(other));
 }
 
+static int truncate_other(void)
+{
+	return error_of(truncate(other, 0));
+}
+
 static attempt *const forbidden[] = {
-	open_file,     open_internet, open_unix,   connect_to_loopback,
-	bind_anywhere, execute,	      trace,	   make_executable,
-	make_process,  kill_parent,   be_dumpable, other_ioctl,
-	remove_other,
+	open_file,     open_internet,  open_unix,   connect_to_loopback,
+	bind_anywhere, execute,	       trace,	    make_executable,
+	make_process,  kill_parent,    be_dumpable, other_ioctl,
+	remove_other,  truncate_other,
 };
 
 START_TEST(other_calls_end_it)
@@ -303,11 +308,11 @@ static const struct {
 	attempt *attempt;
 	int abi, result;
 } denied[] = {
-	{ open_file, 1, EACCES },	   { execute, 1, EACCES },
-	{ remove_other, 1, EACCES },	   { connect_to_loopback, 4, EACCES },
-	{ bind_anywhere, 4, EACCES },	   { kill_parent, 6, EPERM },
-	{ send_to_abstract, 6, EPERM },	   { tell_dumpable, -1, 0 },
-	{ tell_no_new_privileges, -1, 1 },
+	{ open_file, 1, EACCES },      { execute, 1, EACCES },
+	{ remove_other, 1, EACCES },   { connect_to_loopback, 4, EACCES },
+	{ truncate_other, 3, EACCES }, { bind_anywhere, 4, EACCES },
+	{ kill_parent, 6, EPERM },     { send_to_abstract, 6, EPERM },
+	{ tell_dumpable, -1, 0 },      { tell_no_new_privileges, -1, 1 },
 };
 
 START_TEST(files_and_the_network_are_gone)
