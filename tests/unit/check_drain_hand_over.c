@@ -241,12 +241,13 @@ START_TEST(there_is_so_much_time_for_that)
 	int client = connected_client(), error;
 	size_t sent = 0, more;
 
+	/* Before it is as old as those that are parked. */
+	refuse_parking();
 	do {
 		more = fill_send_buffer(client, sent);
 		sent += more;
 		rig_turn_often(&rig);
 	} while (more > 0);
-	refuse_parking();
 	rig.policy.drain_timeout = 50 * USEC_PER_MSEC;
 	hand_over();
 	await_end();
