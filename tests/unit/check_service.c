@@ -195,10 +195,14 @@ END_TEST
 
 START_TEST(without_a_descriptor_nothing_happens)
 {
-	struct rlimit limit = { (rlim_t)lowest_free_fd(), 1000 };
+	struct rlimit before, none_free;
 
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none_free = before;
+	none_free.rlim_cur = (rlim_t)lowest_free_fd();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none_free), 0);
 	tell_everything();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 	expect_no_message();
 }
 END_TEST
