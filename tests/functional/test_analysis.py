@@ -80,6 +80,59 @@ def mutants_of_the_daemon():
         assert it.was != it.now
 
 
+@case("the lot is the same for what an edit does not touch")
+def lot():
+    every = mutate.all_mutants(["idle", "stream", "watch"])
+    order = mutate.by_lot(every, 862)
+    assert sorted(order) == sorted(every)
+    rest = [it for it in order if it.file != "src/echod/stream.c"]
+    assert mutate.by_lot(sorted(rest), 862) == rest
+    assert mutate.by_lot(every, 863) != order
+
+
+@case("what was found out is known when it goes on")
+def resumed():
+    mutate.results_path = scratch_directory()
+    mutant = mutate.all_mutants(["watch"])[0]
+    results = mutate.Results(False)
+    results.add_passed("a key", "check_one")
+    results.add_passed("another", "check_one")
+    with contextlib.redirect_stdout(io.StringIO()):
+        results.add(mutant, "a key", "survived")
+    results = mutate.Results(False)
+    assert results.known["a key"]["outcome"] == "survived"
+    assert results.passed == {"another": {"check_one"}}, results.passed
+    assert mutate.Results(True).known == {}
+
+
+class Copy(bench.Bench):
+    """One that is not built."""
+    times = 0
+
+    def _bring_up_to_date(self):
+        Copy.times += 1
+
+
+@case("a copy is built anew when the source changes, or was not left in order")
+def prepared():
+    source, path = scratch_directory(), scratch_directory()
+    name = os.path.join(source, "configure")
+
+    def prepare(expected):
+        copy = Copy(source, path, [], float("inf"))
+        copy.prepare()
+        assert Copy.times == expected, (Copy.times, expected)
+        return copy
+
+    prepare(1).leave()
+    prepare(1).leave()
+    with open(name, "w", encoding="utf-8") as file:
+        file.write("changed")
+    prepare(2).leave()
+    prepare(2)
+    prepare(3)
+
+
 @case("the tests of a module are asked first")
 def order_of_tests():
     common = bench.words_in_common
@@ -117,22 +170,24 @@ def threshold():
     assert not good
 
 
-def covered(lines, explained=""):
+def covered(lines, explained="", branches="", each="line({});"):
     """coverage.py's status, and what it says, of lines in src/echod/f.c: how
     often each was executed, and each of its branches."""
     directory = scratch_directory()
     for folder in ("src/echod", "tests/analysis"):
         os.makedirs(os.path.join(directory, folder))
-    with open(os.path.join(directory, "src/echod/f.c"), "w",
-              encoding="utf-8") as file:
-        file.writelines(f"\tline({number});\n" for number in range(len(lines)))
-    with open(os.path.join(directory, coverage.LIST), "w",
-              encoding="utf-8") as file:
-        file.write(explained)
+    text = "void f(void)\n{\n" + "".join(
+        f"\t{each.format(number)}\n" for number in range(len(lines))) + "}\n"
+    for name, content in (("src/echod/f.c", text),
+                          (coverage.LINES, explained),
+                          (coverage.BRANCHES, branches)):
+        with open(os.path.join(directory, name), "w",
+                  encoding="utf-8") as file:
+            file.write(content)
     path = os.path.join(directory, "coverage.json")
     told = [{"line_number": number, "count": count,
-             "branches": [{"count": it} for it in branches]}
-            for number, (count, branches) in enumerate(lines, 1)]
+             "branches": [{"count": it} for it in counts]}
+            for number, (count, counts) in enumerate(lines, 3)]
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"files": [{"file": "src/echod/f.c", "lines": told},
                              {"file": "src/echoping/g.c", "lines": [
@@ -151,10 +206,12 @@ FULL = (1, [1, 1] * 20)
 def lines_explained():
     assert covered([FULL, (1, [])])[0] == 0
     status, text = covered([FULL, (0, [])])
-    assert status == 1 and "src/echod/f.c:2: not executed: line(1);" in text
+    assert status == 1 and "src/echod/f.c:4: not executed: line(1);" in text
     status, text = covered([FULL, (0, [])],
                            "src/echod/f.c @@ line(1); @@ a reason\n")
     assert status == 0 and "1 of 2 lines, 1 explained" in text, text
+    assert covered([FULL, (0, [])],
+                   "src/echod/f.c @@ f() @@ a reason\n")[0] == 0
     explained = "src/echod/f.c @@ line({}); // line(1); @@ a reason\n"
     assert covered([FULL, (0, [])], explained.format(0))[0] == 0
     assert covered([FULL, (0, [])], explained.format(2))[0] == 1
@@ -183,12 +240,73 @@ def explanations_are_there():
     assert status == 1 and "has no line 'line(7);'" in text, text
 
 
-@case("coverage: branches that were not taken are told, and are few")
+def branches(*entries):
+    return "a reason\n" + "".join(f"\tsrc/echod/f.c f() {it}\n"
+                                  for it in entries)
+
+
+@case("coverage: every branch of the daemon is taken or explained")
+def branches_explained():
+    missed = [FULL, (1, [0, 1, 0, 1])]
+    status, text = covered(missed)
+    assert status == 1 and "f.c:4: not taken:" in text, text
+    assert "\tsrc/echod/f.c f() 1,3/4 line(1);\n" in text, text
+    status, text = covered(missed, branches=branches("1,3/4 line(1);"))
+    assert status == 0 and "42 of 44 branches (95.5 %), 2 ex" in text, text
+    status, text = covered(missed, branches=branches("3/4 line(1);"))
+    assert status == 1 and "f.c f() 1/4 line(1);" in text, text
+    assert covered(missed, branches=branches(
+        "1,3/4 line(0); // line(1);"))[0] == 0
+
+
+@case("coverage: of a line that is not executed no branch is asked for")
+def branches_of_no_line():
+    status, text = covered([FULL, (0, [0, 0])],
+                           "src/echod/f.c @@ line(1); @@ a reason\n")
+    assert status == 0 and "40 of 42 branches (95.2 %), 2 ex" in text, text
+
+
+@case("coverage: an explained branch is not taken, but by chance")
+def branches_not_taken():
+    taken = [FULL, (1, [1, 1])]
+    status, text = covered(taken, branches=branches("1/2 line(1);"))
+    assert status == 1 and "branch 1 of src/echod/f.c:4 is taken" in text, text
+    by_chance = branches("1?/2 line(1);")
+    assert covered(taken, branches=by_chance)[0] == 0
+    assert covered([FULL, (1, [0, 1])], branches=by_chance)[0] == 0
+    assert covered([FULL, (1, [1, 0])], branches=by_chance)[0] == 1
+
+
+@case("coverage: an explained branch is there, and one only")
+def branches_are_there():
+    for entry, problem in (
+            ("1/2 line(7);", "has no line 'line(7);'"),
+            ("1/4 line(1);", "f.c:4 has 2 branches, not 4"),
+            ("1/2 line(2);", "has no line 'line(2);'")):
+        status, text = covered([FULL, (1, [0, 1]), (0, [0, 0])],
+                               "src/echod/f.c @@ line(2); @@ a reason\n",
+                               branches(entry))
+        assert status == 1 and problem in text, (entry, text)
+
+
+@case("coverage: lines that are alike are told apart by what is before them")
+def lines_alike():
+    missed = [(1, [0, 1]), FULL]
+    status, text = covered(missed, each="line();")
+    assert status == 1 and "f() 1/2 { // line();\n" in text, text
+    status, text = covered(missed, branches=branches("1/2 { // line();"),
+                           each="line();")
+    assert status == 0, text
+    status, text = covered([missed[0]] * 2 + [FULL] * 2,
+                           branches=branches("1/2 line();"), each="line();")
+    assert status == 1 and "these are lines [3, 4, 5, 6]" in text, text
+
+
+@case("coverage: few branches are not taken, also if they are explained")
 def few_branches():
-    status, text = covered([FULL, (1, [0, 1])])
-    assert status == 0 and "f.c:2: 1 of 2 branches: line(1);" in text, text
-    assert "41 of 42 branches (97.6 %)" in text, text
-    status, text = covered([FULL, (1, [0, 1]), (1, [0, 1]), (1, [0, 1])])
+    lines = [FULL, (1, [0, 1]), (1, [0, 1]), (1, [0, 1])]
+    status, text = covered(lines, branches=branches(
+        "1/2 line(1);", "1/2 line(2);", "1/2 line(3);"))
     assert status == 1 and "93.5 % of the branches were taken" in text, text
 
 
