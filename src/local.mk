@@ -35,6 +35,7 @@ libechod_a_SOURCES = \
 	src/echod/crew.c src/echod/crew.h \
 	src/echod/datagram.c src/echod/datagram.h \
 	src/echod/datagram_batch.c src/echod/datagram_batch.h \
+	src/echod/datagram_judge.c src/echod/datagram_judge.h \
 	src/echod/descriptors.c src/echod/descriptors.h \
 	src/echod/drain.c src/echod/drain.h \
 	src/echod/fence.c src/echod/fence.h \

@@ -30,7 +30,6 @@ struct datagram {
 	struct datagram_batch *batch; /* allocated */
 	struct screen screen;
 	struct worker_waiter waiter;
-	struct limiter_judge judge;
 	uint64_t trains_after; /* no trains before: µs, CLOCK_MONOTONIC */
 	unsigned failures;     /* of receiving, in a row */
 	bool held_up;	       /* nothing was received since it paused */
@@ -38,6 +37,7 @@ struct datagram {
 	bool joins;	   /* replies to trains, where it can */
 	bool unix_peers;   /* a full peer is that peer's affair */
 	bool offload_ends; /* as soon as nothing waits to be received */
+	struct limiter_judge judge;
 };
 
 /*

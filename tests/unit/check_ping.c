@@ -19,8 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NSEC_PER_MSEC (NSEC_PER_SEC / 1000)
-
 WRAPPED(int, epoll_wait,
 	(int epoll_fd, struct epoll_event *events, int size, int timeout));
 WRAPPED(ssize_t, sendto,

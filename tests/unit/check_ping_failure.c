@@ -21,8 +21,6 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
-#define NSEC_PER_MSEC (NSEC_PER_SEC / 1000)
-
 INJECTED(void *, NULL, calloc, (size_t count, size_t size), (count, size))
 INJECTED(int, -1, epoll_create1, (int flags), (flags))
 INJECTED(int, -1, epoll_ctl,
