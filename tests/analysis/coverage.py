@@ -3,12 +3,16 @@
 """What of the daemon no test executes, against uncovered.txt, which explains
 lines, and untaken.txt, which explains branches.
 
-Usage: coverage.py JSON-OF-GCOVR SOURCE-DIRECTORY
+Usage: coverage.py JSON-OF-GCOVR SOURCE-DIRECTORY [CHANCE]
 
 Fails for a line of src/echod and src/common that was not executed, and for a
 branch that was not taken of a line that was, unless they are explained; for an
 explanation of what is no longer there, or of a branch that was taken; and if
 fewer branches than the minimum were taken.
+
+Threads and signals take some branches in one run and not in the next.  So many
+lines as CHANCE (0) says may have branches that are not as explained: they are
+told, and that is all.
 
 Nothing is known by its number in the file, which any edit would change, but by
 what the line says, and the function that it is in.
@@ -121,6 +125,7 @@ class Sum:
         self.lines = self.executed = self.branches = self.taken = 0
         self.explained_lines = self.explained_branches = 0
         self.problems = []
+        self.strays = []  # branches that are not as explained
         self.there = set()
 
     def add(self, name, counted):
@@ -173,13 +178,13 @@ class Sum:
                 return
             self.explained_branches += len(missed & entry.numbers)
             for i in sorted(entry.numbers - entry.by_chance - missed):
-                self.problems.append(f"{entry.where}: branch {i} of {here} is "
-                                     "taken (strike it out)")
+                self.strays.append(f"{entry.where}: branch {i} of {here} is "
+                                   "taken (strike it out)")
             missed -= entry.numbers
         if missed:
             name = (source.texts[number] if unique else
                     source.with_before(number))
-            self.problems.append(
+            self.strays.append(
                 f"{here}: not taken:\n\t{source.name} {source.within[number]} "
                 f"{','.join(map(str, sorted(missed)))}/{len(taken)} {name}")
 
@@ -211,7 +216,7 @@ class Sum:
               f"{self.explained_branches} explained")
 
 
-def main(path, directory):
+def main(path, directory, chance="0"):
     with open(path, encoding="utf-8") as file:
         files = json.load(file)["files"]
     total = Sum(directory)
@@ -222,9 +227,9 @@ def main(path, directory):
         sys.exit(f"coverage: {path} counts nothing of {' '.join(FOLDERS)}")
     total.judge()
     total.tell()
-    for problem in total.problems:
+    for problem in (*total.problems, *total.strays):
         print("coverage:", problem, file=sys.stderr)
-    return 1 if total.problems else 0
+    return 1 if total.problems or len(total.strays) > int(chance) else 0
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ check-mutation:
 # process ended while a thread was within a function: gcovr then ends, unless it
 # is to leave such a branch out.
 COVERAGE_MINIMUM = 90
+# Lines whose branches may differ from what is explained, as runs do.
+COVERAGE_CHANCE = 12
 if ENABLE_COVERAGE
 coverage: all
 	find . -name '*.gcda' -exec rm -f {} +
@@ -53,7 +55,7 @@ coverage-told:
 		"$(COVERAGE_MINIMUM) % of the lines" >&2; }; \
 	cat coverage.txt; \
 	$(PYTHON) -B "$$root/tests/analysis/coverage.py" coverage.json \
-		"$$root" || status=1; \
+		"$$root" $(COVERAGE_CHANCE) || status=1; \
 	exit $$status
 else
 coverage:

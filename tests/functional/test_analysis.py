@@ -170,7 +170,7 @@ def threshold():
     assert not good
 
 
-def covered(lines, explained="", branches="", each="line({});"):
+def covered(lines, explained="", branches="", each="line({});", chance="0"):
     """coverage.py's status, and what it says, of lines in src/echod/f.c: how
     often each was executed, and each of its branches."""
     directory = scratch_directory()
@@ -195,7 +195,7 @@ def covered(lines, explained="", branches="", each="line({});"):
                                   "branches": []}]}]}, file)
     with contextlib.redirect_stdout(io.StringIO()) as output, \
             contextlib.redirect_stderr(output):
-        status = coverage.main(path, directory)
+        status = coverage.main(path, directory, chance)
     return status, output.getvalue()
 
 
@@ -275,6 +275,15 @@ def branches_not_taken():
     assert covered(taken, branches=by_chance)[0] == 0
     assert covered([FULL, (1, [0, 1])], branches=by_chance)[0] == 0
     assert covered([FULL, (1, [1, 0])], branches=by_chance)[0] == 1
+
+
+@case("coverage: so many lines may differ by chance, and no more")
+def branches_by_chance():
+    missed = [FULL, (1, [0, 1]), (1, [1, 0])]
+    assert covered(missed, chance="1")[0] == 1
+    status, text = covered(missed, chance="2")
+    assert status == 0 and text.count("not taken:") == 2, text
+    assert covered([FULL, (0, [])], chance="9")[0] == 1
 
 
 @case("coverage: an explained branch is there, and one only")
