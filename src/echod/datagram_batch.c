@@ -53,6 +53,7 @@ struct datagram_batch *batch_new(bool unix_peers, bool joins)
 	batch->room = room;
 	batch->dirty = size;
 	batch->count = batch->sent = 0;
+	batch->judged = (struct judged){ 0 };
 	/*
 	 * Unix peers can pass descriptors.  Without room for control data the
 	 * kernel drops them; with it they would pile up here.

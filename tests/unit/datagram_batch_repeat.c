@@ -58,6 +58,21 @@ START_TEST(ipv6_repeats_with_its_scope)
 }
 END_TEST
 
+/* Though another peer's came in between. */
+START_TEST(what_repeats_goes_where_the_last_like_it_went)
+{
+	single(&a, 100);
+	single(&b, 100);
+	single(&a, 100);
+	single(&a, 100);
+	single(&b, 100);
+	single(&b, 60);
+	expect_replies(2);
+	expect_reply(0, &a, "023");
+	expect_reply(1, &b, "145");
+}
+END_TEST
+
 START_TEST(a_verdict_is_for_one_batch)
 {
 	single(&a, 100);
@@ -101,6 +116,7 @@ TCase *datagram_batch_repeat_case(void)
 	tcase_add_test(tcase, only_what_is_the_same_in_every_byte_repeats);
 	tcase_add_test(tcase, what_was_cut_off_repeats_nothing);
 	tcase_add_test(tcase, ipv6_repeats_with_its_scope);
+	tcase_add_test(tcase, what_repeats_goes_where_the_last_like_it_went);
 	tcase_add_test(tcase, a_verdict_is_for_one_batch);
 	tcase_add_test(tcase, unnamed_and_unix_peers_repeat_nothing);
 	tcase_add_test(tcase, long_control_data_are_read_each_time);
