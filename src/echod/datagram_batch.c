@@ -33,6 +33,8 @@ static void message_init(struct datagram_batch *batch, unsigned i)
 	struct message_room *room = &batch->rooms[i];
 
 	room->payload.iov_base = batch->bytes + i * batch->room;
+	/* The kernel leaves padding as it is: compared, it should be equal. */
+	memset(&room->control, 0, sizeof(room->control));
 	batch->messages[i].msg_hdr = (struct msghdr){
 		.msg_name = &room->peer.any,
 		.msg_iov = &room->payload,
