@@ -26,8 +26,9 @@ ROUTED = {it: sum(may and (":" in source) == (it == "udp6")
 
 # Packets that have to arrive for each that is sent, or for each connection.
 PACKETS = {"syn-flood": 1, "udp-random": 1, "udp-victim": 1, "prefixes": 1,
-           "prefixes6": 1, "groups": 1, "groups6": 1, "connect-close": 3, "connect-keep": 2, "hoarders": 2,
-           "never-readers": 2, "window-0": 2, "window-1": 2}
+           "prefixes6": 1, "groups": 1, "groups6": 1, "connect-close": 3,
+           "connect-keep": 2, "hoarders": 2, "never-readers": 2,
+           "window-0": 2, "window-1": 2}
 
 
 def served(what, it, least=SHARE):

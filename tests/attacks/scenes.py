@@ -24,6 +24,8 @@ FLOOD_RATE = 20000
 PART = int(os.environ.get("ECHOD_ATTACK_PART", "1"))
 HOARDERS, HOARD_RATE = 15000 // PART, 5000
 SQUATTERS, ROOM = 19000 // PART, 20000 // PART
+# Each stays for a second at least: more than ROOM a second have to wait.
+KEEP_RATE = CONNECT_RATE // PART
 NEVER_READERS = 5000 // PART
 TRICKLERS = 1000 // PART
 SOURCES = 50  # addresses of a crowd, so that none has too many
@@ -149,7 +151,7 @@ def _squatters():
 
 
 def _those_who_stay():
-    return crowds.stay(SQUATTERS, CONNECT_RATE, SOURCES, SOURCES)
+    return crowds.stay(SQUATTERS, KEEP_RATE, SOURCES, SOURCES)
 
 
 def _visitors():
@@ -277,7 +279,7 @@ ATTACKS = {
     "connect-close": Attack(
         f"connect and close, {CONNECT_RATE:,}/s", "tcp", _crowd(_visitors)),
     "connect-keep": Attack(
-        f"connect and keep, {CONNECT_RATE:,}/s, beside {SQUATTERS:,}",
+        f"connect and keep, {KEEP_RATE:,}/s, beside {SQUATTERS:,}",
         "tcp", _crowd(_squatters, _those_who_stay),
         () if PART == 1 else (f"--max-connections={ROOM}",)),
     "hoarders": Attack(
