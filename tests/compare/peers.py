@@ -14,53 +14,39 @@ from dataclasses import dataclass
 
 DOWNLOAD_LIMIT = 120  # seconds
 
+_XINETD = """\
+service echo
+{{
+    type = INTERNAL
+    id = echo-{socket}
+    socket_type = {socket}
+    protocol = {protocol}
+    {family}user = root
+    wait = {wait}
+    cps = 100000 1
+    disable = no
+}}
+"""
+
+
+def _xinetd_datagrams(family=""):
+    return _XINETD.format(socket="dgram", protocol="udp", wait="yes",
+                          family=family)
+
+
 # Files that the commands name.
 CONFIGURATION = {
     "inetd.conf": """\
 echo stream tcp nowait root internal
 echo dgram udp wait root internal
 """,
-    "xinetd.conf": """\
-service echo
-{
-    type = INTERNAL
-    id = echo-stream
-    socket_type = stream
-    protocol = tcp
-    user = root
-    wait = no
-    cps = 100000 1
-    disable = no
-}
-service echo
-{
-    type = INTERNAL
-    id = echo-dgram
-    socket_type = dgram
-    protocol = udp
-    user = root
-    wait = yes
-    cps = 100000 1
-    disable = no
-}
-""",
+    "xinetd.conf": _XINETD.format(
+        socket="stream", protocol="tcp", wait="no",
+        family="") + _xinetd_datagrams(),
     "inetd6.conf": """\
 echo dgram udp6 wait root internal
 """,
-    "xinetd6.conf": """\
-service echo
-{
-    type = INTERNAL
-    id = echo-dgram
-    socket_type = dgram
-    protocol = udp
-    flags = IPv6
-    user = root
-    wait = yes
-    cps = 100000 1
-    disable = no
-}
-"""}
+    "xinetd6.conf": _xinetd_datagrams("flags = IPv6\n    ")}
 
 # Package: the commands for TCP and UDP, or one for both.  {root} is where it
 # was unpacked, {place} where the configuration is.

@@ -134,8 +134,8 @@ START_TEST(what_lies_at_both_ends_is_parked)
 }
 END_TEST
 
-/* The lot is kept for others; they cannot be served and lie there. */
-START_TEST(unix_stream_in_a_surplus_lot_ends)
+/* In the second of two lots, with another one; returns its client. */
+static int leave_unix_stream(void)
 {
 	int fds[2];
 
@@ -144,27 +144,30 @@ START_TEST(unix_stream_in_a_surplus_lot_ends)
 	unix_pair(SOCK_STREAM, fds);
 	leave(&lots[1], &fds[1], 1);
 	ck_assert_int_eq(close(fds[1]), 0);
+	return fds[0];
+}
+
+/* The lot is kept for others; they cannot be served and lie there. */
+START_TEST(unix_stream_in_a_surplus_lot_ends)
+{
+	int client = leave_unix_stream();
+
 	recover_without_room(1);
 	ck_assert_uint_eq(store_count(SERVICE_LOT "1"), 2);
 	ck_assert_uint_eq(adopt_policy.connections, 2);
-	ck_assert(stream_ends_clean(fds[0]));
+	ck_assert(stream_ends_clean(client));
 }
 END_TEST
 
 /* Who moves leaves a lot that nobody uses, and that is given up. */
 START_TEST(unix_stream_in_a_surplus_lot_is_served_if_there_is_room)
 {
-	int fds[2];
+	int client = leave_unix_stream();
 
-	leave_stored(0, 1);
-	leave_stored(1, 1);
-	unix_pair(SOCK_STREAM, fds);
-	leave(&lots[1], &fds[1], 1);
-	ck_assert_int_eq(close(fds[1]), 0);
 	adopt_with(1, true, false);
 	ck_assert_uint_eq(store_count(SERVICE_LOT "1"), 0);
 	ck_assert_uint_eq(adopt_policy.connections, 3);
-	expect_echo_of(fds[0], "hello");
+	expect_echo_of(client, "hello");
 }
 END_TEST
 
