@@ -409,13 +409,10 @@ clean-local: clean-analysis
 	rm -rf attacks attacks-part bench compare-peers fuzz corpus model
 CLEANFILES += $(EXTRA_PROGRAMS)
 
-.PHONY: bench bench-client bench-guards bench-quick check-chaos \
+.PHONY: bench bench-client bench-guards bench-quick check-attacks check-chaos \
 	check-functional check-is-missing check-lint check-model check-peers \
 	check-restart check-scale check-soak check-system check-torture \
 	check-unit compare fuzz
-.PHONY: bench bench-client bench-quick check-attacks check-chaos \
-	check-functional check-is-missing check-lint check-model check-peers \
-	check-restart check-scale check-soak check-system check-torture check-unit compare fuzz
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
