@@ -101,10 +101,9 @@ static bool is_same_peer(const struct msghdr *a, const struct msghdr *b)
 }
 
 /* A shorter one ends a train; the kernel would send none for an empty one. */
-static bool is_last(const struct reply_plan *plan, unsigned length,
-		    unsigned segment)
+static bool is_last(unsigned length, unsigned datagrams, unsigned segment)
 {
-	return length == 0 || length != plan->datagrams * segment;
+	return length == 0 || length != datagrams * segment;
 }
 
 /* Has a train room behind it for so many datagrams of this length each? */
@@ -143,7 +142,7 @@ static void join(struct mmsghdr *reply, struct reply_plan *train,
 	       message->msg_hdr.msg_iov->iov_base, length);
 	payload->iov_len += length;
 	train->datagrams += datagrams;
-	if (length != datagrams * train->segment)
+	if (is_last(length, datagrams, train->segment))
 		train->space = 0;
 	else
 		train->space -= length;
@@ -162,7 +161,7 @@ static void swap(struct mmsghdr *a, struct mmsghdr *b)
 static unsigned space_behind(const struct reply_plan *plan, unsigned length)
 {
 	if (plan->segment > JOINED_LENGTH_MAX ||
-	    is_last(plan, length, plan->segment))
+	    is_last(length, plan->datagrams, plan->segment))
 		return 0;
 	return TRAIN_LENGTH_MAX - MIN(length, TRAIN_LENGTH_MAX);
 }

@@ -90,7 +90,7 @@ static void *control_append(struct msghdr *header, int level, int type,
 	struct cmsghdr *cmsg = (void *)((char *)header->msg_control + at);
 
 	memmove(CMSG_DATA(cmsg), data, length);
-	/* The kernel is given the rest of the space, too. */
+	/* The padding, which the kernel gets once another one follows. */
 	memset(CMSG_DATA(cmsg) + length, 0,
 	       CMSG_SPACE(length) - CMSG_LEN(length));
 	cmsg->cmsg_level = level;

@@ -28,7 +28,7 @@ echod_unit_tests = \
 	tests/unit/check_crew_making \
 	tests/unit/check_datagram \
 	tests/unit/check_datagram_batch \
-	tests/unit/check_datagram_limit \
+	tests/unit/check_datagram_judge \
 	tests/unit/check_datagram_receive \
 	tests/unit/check_datagram_send \
 	tests/unit/check_datagram_train \
@@ -297,7 +297,7 @@ tests_unit_check_crew_making_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=aligned_alloc \
 	-Wl,--wrap=calloc -Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=eventfd -Wl,--wrap=getrlimit -Wl,--wrap=malloc \
 	-Wl,--wrap=pthread_create -Wl,--wrap=sched_getaffinity
-tests_unit_check_datagram_limit_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
+tests_unit_check_datagram_judge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 tests_unit_check_datagram_receive_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
 	-Wl,--wrap=malloc -Wl,--wrap=call_receive_many
 tests_unit_check_datagram_send_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A datagram socket whose sources have a limit: who is over it is refused
- * before the kernel is asked about him, and every datagram is counted once.
+ * Which datagrams are answered where sources have a limit: who is over it is
+ * refused before the kernel is asked about him, every datagram is counted once,
+ * and what repeats another one of its batch is not judged again, but counts.
  *
  * Link with -Wl,--wrap=sendmsg, by which the kernel is asked: no train is
  * refused here.
@@ -116,10 +117,52 @@ START_TEST(an_address_of_ours_is_not_answered_whatever_its_rate)
 }
 END_TEST
 
+/* So many, alike, which it finds all at once, and may join their answers. */
+static void burst(const char *from, unsigned count)
+{
+	struct address peer = ipv6_address(from, 4000);
+	uint64_t before = RIG_COUNT(&rig, datagrams_received);
+
+	for (unsigned i = 0; i < count; i++)
+		wire_deliver(&peer, &target, "hello");
+	await_delivery();
+	RIG_AWAIT(&rig, RIG_COUNT(&rig, datagrams_received) == before + count);
+}
+
+START_TEST(each_of_a_burst_counts)
+{
+	uint64_t refused;
+
+	rig.policy.udp_offload = true;
+	if (!begin())
+		return;
+	burst("2001:db8:1::1", BATCH_MAX);
+	refused = RIG_COUNT(&rig, datagrams_refused_rate);
+	/* Of 22 three in four. */
+	ck_assert_uint_ge(refused, 5);
+	ck_assert_uint_le(refused, BATCH_MAX - BURST);
+	ck_assert_uint_eq(RIG_COUNT(&rig, datagrams_sent) +
+				  RIG_COUNT(&rig, datagrams_unsent),
+			  BATCH_MAX - refused);
+}
+END_TEST
+
+/* A verdict is remembered of what may be answered, and of nothing else. */
+START_TEST(each_of_a_burst_that_is_forged_is_refused)
+{
+	rig.policy.udp_offload = true;
+	if (!begin())
+		return;
+	AWAIT(find_link_local(&target));
+	burst("fd09::1", BURST);
+	ck_assert_uint_eq(RIG_COUNT(&rig, datagrams_refused_own), BURST);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
-	Suite *suite = suite_create("datagram_limit");
-	TCase *tcase = tcase_create("datagram_limit");
+	Suite *suite = suite_create("datagram_judge");
+	TCase *tcase = tcase_create("datagram_judge");
 
 	tcase_set_timeout(tcase, TEST_TIMEOUT_SEC);
 	tcase_add_checked_fixture(tcase, datagram_rig_setup,
@@ -128,6 +171,8 @@ static Suite *make_suite(void)
 		       the_kernel_is_not_asked_about_who_is_over_the_limit);
 	tcase_add_test(tcase,
 		       an_address_of_ours_is_not_answered_whatever_its_rate);
+	tcase_add_test(tcase, each_of_a_burst_counts);
+	tcase_add_test(tcase, each_of_a_burst_that_is_forged_is_refused);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
