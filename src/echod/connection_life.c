@@ -73,10 +73,24 @@ static void connection_reset(struct connection *connection, const char *reason)
 	connection_close(connection, reason);
 }
 
+/* Of what arrived, which for a FIN has to be all. */
+static bool connection_echoed_all(const struct connection *connection)
+{
+	int fd = connection->source.fd;
+
+	if (connection->state == CONNECTION_HOLDING || socket_unread(fd) > 0)
+		return false;
+	if (!connection->duplicated)
+		return true;
+	/* close(2) would look once more, and as it shuts down; shutdown(2) has
+	   only that reset which arrives from then on (RFC 1122, 4.2.2.13). */
+	socket_shut_down(fd);
+	return socket_unread(fd) == 0;
+}
+
 void connection_end(struct connection *connection, const char *reason)
 {
-	if (connection->state != CONNECTION_HOLDING &&
-	    socket_unread(connection->source.fd) == 0) {
+	if (connection_echoed_all(connection)) {
 		connection_close(connection, reason);
 		return;
 	}

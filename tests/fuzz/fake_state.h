@@ -49,7 +49,6 @@ struct fake_stream {
 	struct fake_file *file; /* NULL: not accepted, or closed */
 	struct list_node waiting;
 	uint64_t arrived, taken, urgent; /* positions in what the peer sent */
-	uint64_t asked; /* ... so far, when the server asked for it last */
 	uint64_t written, acknowledged, delivered; /* ... and in the echo */
 	size_t phase;	       /* where in the pattern it begins */
 	uint64_t active;       /* when something was taken or written */

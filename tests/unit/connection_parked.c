@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "unit/connection.h"
+#include "unit/injection.h"
 
 #include "echod/connection_state.h"
 #include "echod/parking.h"
@@ -24,10 +25,26 @@ enum {
 
 static int duplicate; /* of an adopted one */
 
+/* What arrives just before the next socket_shut_down(), or NULL. */
+static const char *late;
+
+WRAPPED(void, socket_shut_down, (int fd));
+
+void __wrap_socket_shut_down(int fd)
+{
+	const char *text = late;
+
+	late = NULL;
+	if (text)
+		deliver(text);
+	__real_socket_shut_down(fd);
+}
+
 static void setup(void)
 {
 	connection_setup();
 	duplicate = -1;
+	late = NULL;
 	policy.preserve = true;
 	lot_init(&worker.lot, connection_descriptor, SIZE_MAX);
 	ck_assert_int_eq(lot_open(&worker.lot), 0);
@@ -140,6 +157,24 @@ START_TEST(idle_one_gets_a_fin)
 	let_time_pass(policy.idle_timeout);
 	ck_assert_uint_eq(counted(COUNTER_connections_idled), 1);
 	expect_ended(0);
+}
+END_TEST
+
+/* Between the question whether anything is unread and the end. */
+START_TEST(idle_one_to_which_bytes_come_then_is_reset)
+{
+	int error;
+
+	open_duplicated(_i);
+	say_and_expect("hello");
+	late = "late";
+	let_time_pass(policy.idle_timeout);
+	ck_assert_ptr_null(late);
+	ck_assert_uint_eq(connections(), 0);
+	ck_assert_uint_eq(counted(COUNTER_connections_reset), 1);
+	AWAIT(events_now(fds[CLIENT], POLLERR) & POLLERR);
+	error = fd_option(fds[CLIENT], SOL_SOCKET, SO_ERROR);
+	ck_assert_msg(error == EPIPE || error == ECONNRESET, "%d", error);
 }
 END_TEST
 
@@ -309,6 +344,8 @@ TCase *connection_parked_case(void)
 	tcase_add_loop_test(tcase, reset_by_the_peer_is_an_end, 0, WAYS);
 	tcase_add_loop_test(tcase, broken_one_is_reset, 0, WAYS);
 	tcase_add_loop_test(tcase, idle_one_gets_a_fin, 0, WAYS);
+	tcase_add_loop_test(tcase, idle_one_to_which_bytes_come_then_is_reset,
+			    0, WAYS);
 	tcase_add_loop_test(tcase, idle_one_that_left_bytes_is_reset, 0, WAYS);
 	tcase_add_loop_test(tcase, drained_one_gets_its_echo_and_a_fin, 0,
 			    WAYS);

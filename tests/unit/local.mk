@@ -288,7 +288,8 @@ tests_unit_check_allocation_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=aligned_alloc -Wl,--wrap=call_send -Wl,--wrap=calloc \
 	-Wl,--wrap=free -Wl,--wrap=malloc -Wl,--wrap=mmap \
 	-Wl,--wrap=realloc -Wl,--wrap=reallocarray
-tests_unit_check_connection_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
+tests_unit_check_connection_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults) \
+	-Wl,--wrap=socket_shut_down
 tests_unit_check_connection_journal_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=journal_sendv
 tests_unit_check_console_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tcgetpgrp
