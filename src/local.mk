@@ -50,7 +50,7 @@ libechod_a_SOURCES = \
 	src/echod/limiter.c src/echod/limiter.h \
 	src/echod/listener.c src/echod/listener.h \
 	src/echod/log.c src/echod/log.h \
-	src/echod/log_entry.h \
+	src/echod/log_entry.c src/echod/log_entry.h \
 	src/echod/log_ring.c src/echod/log_ring.h \
 	src/echod/lot.c src/echod/lot.h \
 	src/echod/lot_look.c src/echod/lot_state.h \

@@ -9,7 +9,6 @@
 
 #include "echod/log.h"
 
-#include "common/text.h"
 #include "echod/journal.h"
 #include "echod/log_ring.h"
 
@@ -28,11 +27,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Left free for the text when fields are added. */
-#define TEXT_RESERVE 1536
-
 /* What journal_sendv() gets at most: the counters are the longest entry. */
 #define FIELDS_MAX 64
+
+/* s between two entries about lost ones: a log that overflows again and again
+   is not to be made longer by that. */
+#define LOSS_EVERY 60
 
 enum log_state {
 	LOG_DIRECT, /* no writer: the caller writes */
@@ -43,7 +43,8 @@ enum log_state {
 static struct {
 	atomic_int level;
 	atomic_uint_least64_t dropped;
-	uint64_t reported; /* of those; the writer's */
+	uint64_t reported; /* of those; the writer's, as is when to say more */
+	struct timespec silent_until;
 	bool to_journal;
 
 	pthread_t thread;
@@ -129,20 +130,11 @@ static void stderr_write(const char *data, size_t length)
 	}
 }
 
-static const char *entry_text(const struct log_entry *entry)
-{
-	const char *field = entry->fields;
-
-	while (strncmp(field, "MESSAGE=", 8) != 0)
-		field += strlen(field) + 1;
-	return field + 8;
-}
-
 static void write_line(const struct log_entry *entry)
 {
-	char line[TEXT_RESERVE + 16];
-	int length =
-		snprintf(line, sizeof(line), "echod: %s\n", entry_text(entry));
+	char line[LOG_TEXT_MAX + 16];
+	int length = snprintf(line, sizeof(line), "echod: %s\n",
+			      log_entry_text(entry));
 
 	stderr_write(line, MIN((size_t)length, sizeof(line) - 1));
 }
@@ -173,16 +165,13 @@ static void entry_write(struct log_entry *entry)
 		write_line(entry);
 }
 
-static void entry_set_text(struct log_entry *entry, const char *format,
-			   va_list arguments);
-
 PRINTF_LIKE(2, 3)
 static void entry_finish(struct log_entry *entry, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	entry_set_text(entry, format, arguments);
+	log_entry_set_text(entry, format, arguments);
 	va_end(arguments);
 }
 
@@ -192,6 +181,29 @@ static void writer_write(struct log_entry *entry)
 	pthread_mutex_unlock(&logger.mutex);
 	entry_write(entry);
 	pthread_mutex_lock(&logger.mutex);
+}
+
+/* Is it time to say so?  In the end it is. */
+static bool writer_may_report(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!logger.stopping && now.tv_sec < logger.silent_until.tv_sec)
+		return false;
+	logger.silent_until.tv_sec = now.tv_sec + LOSS_EVERY;
+	return true;
+}
+
+/* Until there is something to write, or to say about what was lost. */
+static void writer_wait(bool lost)
+{
+	if (lost)
+		(void)pthread_cond_clockwait(&logger.filled, &logger.mutex,
+					     CLOCK_MONOTONIC,
+					     &logger.silent_until);
+	else
+		(void)pthread_cond_wait(&logger.filled, &logger.mutex);
 }
 
 /* Not by way of the ring, which may be full again. */
@@ -223,13 +235,13 @@ static void *writer_run(void *unused UNUSED)
 		if (!log_ring_is_empty(&logger.ring)) {
 			log_ring_take(&logger.ring, &entry);
 			writer_write(&entry);
-		} else if (lost > 0) {
+		} else if (lost > 0 && writer_may_report()) {
 			logger.reported += lost;
 			writer_report_lost(&entry, lost);
 		} else if (logger.stopping) {
 			break;
 		} else {
-			pthread_cond_wait(&logger.filled, &logger.mutex);
+			writer_wait(lost > 0);
 		}
 	}
 	logger.running = false;
@@ -251,6 +263,7 @@ int log_start(log_thread *join)
 	logger.stopping = false;
 	logger.running = true;
 	logger.reported = log_dropped();
+	logger.silent_until = (struct timespec){ 0 };
 	logger.state = LOG_QUEUED;
 	/* The writer is not to be the thread that a signal ends up in. */
 	sigfillset(&all);
@@ -297,44 +310,6 @@ void log_stop(void)
 		pthread_detach(logger.thread);
 }
 
-void log_entry_init(struct log_entry *entry, int level, const char *message_id)
-{
-	entry->level = (uint16_t)level;
-	entry->length = 0;
-	log_entry_add(entry, "SYSLOG_IDENTIFIER", "%s", "echod");
-	if (message_id)
-		log_entry_add(entry, "MESSAGE_ID", "%s", message_id);
-}
-
-PRINTF_LIKE(4, 0)
-static void entry_add(struct log_entry *entry, size_t limit, const char *name,
-		      const char *format, va_list arguments)
-{
-	char *place = entry->fields + entry->length;
-	size_t room = limit - entry->length;
-	int head = snprintf(place, room, "%s=", name);
-	int value;
-
-	if (head < 0 || (size_t)head >= room)
-		return;
-	value = vsnprintf(place + head, room - (size_t)head, format, arguments);
-	if (value < 0 || (size_t)value >= room - (size_t)head)
-		return;
-	entry->length = (uint16_t)(entry->length + head + value + 1);
-}
-
-void log_entry_add(struct log_entry *entry, const char *name,
-		   const char *format, ...)
-{
-	va_list arguments;
-
-	if (entry->length >= LOG_ENTRY_MAX - TEXT_RESERVE)
-		return;
-	va_start(arguments, format);
-	entry_add(entry, LOG_ENTRY_MAX - TEXT_RESERVE, name, format, arguments);
-	va_end(arguments);
-}
-
 static void entry_enqueue(const struct log_entry *entry)
 {
 	if (log_ring_put(&logger.ring, entry))
@@ -359,20 +334,6 @@ static void entry_submit(struct log_entry *entry)
 	entry_write(entry);
 }
 
-PRINTF_LIKE(2, 0)
-static void entry_set_text(struct log_entry *entry, const char *format,
-			   va_list arguments)
-{
-	char text[TEXT_RESERVE - 16];
-	int length = vsnprintf(text, sizeof(text), format, arguments);
-	char *place = entry->fields + entry->length;
-
-	if (length < 0)
-		text[0] = '\0';
-	length = snprintf(place, TEXT_RESERVE, "MESSAGE=%s", text);
-	entry->length = (uint16_t)(entry->length + length + 1);
-}
-
 void log_entry_commit(struct log_entry *entry, const char *format, ...)
 {
 	va_list arguments;
@@ -380,7 +341,7 @@ void log_entry_commit(struct log_entry *entry, const char *format, ...)
 	if (!level_is_logged(entry->level))
 		return;
 	va_start(arguments, format);
-	entry_set_text(entry, format, arguments);
+	log_entry_set_text(entry, format, arguments);
 	va_end(arguments);
 	entry_submit(entry);
 }
@@ -394,7 +355,7 @@ void log_message(int level, const char *message_id, const char *format, ...)
 		return;
 	log_entry_init(&entry, level, message_id);
 	va_start(arguments, format);
-	entry_set_text(&entry, format, arguments);
+	log_entry_set_text(&entry, format, arguments);
 	va_end(arguments);
 	entry_submit(&entry);
 }

@@ -5,8 +5,9 @@
  *
  * The caller never blocks.  Entries go into a bounded queue in memory, from
  * which one thread writes them; what does not fit is dropped, counted, and
- * reported as soon as the log can be written again.  Before log_start() and
- * after log_stop() entries are written at once, by the caller.
+ * reported as soon as the log can be written again, but once a minute at most.
+ * Before log_start() and after log_stop() entries are written at once, by the
+ * caller.
  */
 #ifndef ECHOD_LOG_H
 #define ECHOD_LOG_H
@@ -59,9 +60,7 @@ void log_stop(void);
 /* Entries dropped so far because the queue was full. */
 uint64_t log_dropped(void);
 
-void log_entry_init(struct log_entry *entry, int level, const char *message_id);
-void log_entry_add(struct log_entry *entry, const char *name,
-		   const char *format, ...) PRINTF_LIKE(3, 4);
+/* What log_entry_init() began: with its text it is written. */
 void log_entry_commit(struct log_entry *entry, const char *format, ...)
 	PRINTF_LIKE(2, 3);
 

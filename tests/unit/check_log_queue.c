@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue between those who log and the thread that writes: order, bound,
- * loss and its report, and that nobody but that thread ever waits.  Standard
- * error is a pipe that nobody reads until the test does.
+ * The queue between those who log and the thread that writes: order, its
+ * beginning and its end.  What is lost: check_log_loss.c.
  *
  * Link with -Wl,--wrap=pthread_create.
  */
@@ -24,9 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* More than the queue takes, whatever their length. */
-#define TOO_MANY 10000
 
 /* Less than the queue takes. */
 #define THREADS	   4
@@ -83,52 +79,6 @@ static void log_entries(unsigned count)
 		log_message(LOG_INFO, NULL, "entry %u", i);
 }
 
-/* Log TOO_MANY entries although nobody reads; returns how many were dropped. */
-static unsigned lose_entries(void)
-{
-	uint64_t before = log_dropped();
-	unsigned lost;
-
-	stderr_fill();
-	log_entries(TOO_MANY);
-	lost = (unsigned)(log_dropped() - before);
-	/* A burst of ordinary entries fits, and memory stays bounded. */
-	ck_assert_uint_ge(lost, TOO_MANY - 5000);
-	ck_assert_uint_le(lost, TOO_MANY - 500);
-	return lost;
-}
-
-/*
- * Read those that were not dropped: the first, and in order what came when the
- * writer, whenever that was, had made room by taking the one it waits with.
- */
-static void expect_kept(unsigned lost)
-{
-	unsigned number, next = 0;
-
-	expect_entry(0);
-	for (unsigned i = 1; i < TOO_MANY - lost; i++) {
-		ck_assert_int_eq(
-			sscanf(stderr_line(output), "echod: entry %u", &number),
-			1);
-		ck_assert_uint_gt(number, next);
-		next = number;
-	}
-}
-
-/* And how many the others were. */
-static void expect_rest(unsigned lost)
-{
-	char line[128];
-
-	expect_kept(lost);
-	snprintf(line, sizeof(line),
-		 "echod: %u log entries were lost: the log was not written as "
-		 "fast as they came",
-		 lost);
-	stderr_expect(output, line);
-}
-
 /* Lengths that make every part of a record lie across the ring's end. */
 START_TEST(order_is_kept)
 {
@@ -148,52 +98,6 @@ START_TEST(order_is_kept)
 	}
 	ck_assert_uint_eq(log_dropped(), 0);
 	log_stop();
-}
-END_TEST
-
-START_TEST(full_pipe_blocks_nobody_and_loss_is_reported)
-{
-	size_t filling = stderr_fill();
-	unsigned lost;
-
-	start();
-	lost = lose_entries();
-	ck_assert_uint_eq(fd_inq(output), filling);
-	expect_rest(lost);
-	log_message(LOG_INFO, NULL, "after");
-	stderr_expect(output, "echod: after");
-	log_stop();
-	stderr_expect_nothing(output);
-}
-END_TEST
-
-START_TEST(each_loss_is_reported_once)
-{
-	unsigned first, second;
-
-	start();
-	first = lose_entries();
-	expect_rest(first);
-	second = lose_entries();
-	expect_rest(second);
-	ck_assert_uint_eq(log_dropped(), first + second);
-	log_stop();
-	stderr_expect_nothing(output);
-}
-END_TEST
-
-START_TEST(loss_is_not_reported_below_its_level)
-{
-	unsigned lost;
-
-	start();
-	lost = lose_entries();
-	log_set_level(LOG_ERR);
-	expect_kept(lost);
-	log_message(LOG_ERR, NULL, "after");
-	stderr_expect(output, "echod: after");
-	log_stop();
-	stderr_expect_nothing(output);
 }
 END_TEST
 
@@ -300,29 +204,6 @@ START_TEST(stop_gives_up_a_full_pipe)
 }
 END_TEST
 
-static void *stop_run(void *unused UNUSED)
-{
-	log_stop();
-	return NULL;
-}
-
-/* It is the last thing that the writer does. */
-START_TEST(loss_is_reported_at_the_end)
-{
-	pthread_t thread;
-	unsigned lost;
-
-	start();
-	lost = lose_entries();
-	ck_assert_int_eq(pthread_create(&thread, NULL, stop_run, NULL), 0);
-	expect_rest(lost);
-	ck_assert_int_eq(pthread_join(thread, NULL), 0);
-	log_message(LOG_INFO, NULL, "after");
-	stderr_expect(output, "echod: after");
-	stderr_expect_nothing(output);
-}
-END_TEST
-
 static void *thread_run(void *argument)
 {
 	const char *name = argument;
@@ -366,9 +247,6 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(queue, setup, NULL);
 	tcase_set_timeout(queue, TEST_TIMEOUT_SEC);
 	tcase_add_test(queue, order_is_kept);
-	tcase_add_test(queue, full_pipe_blocks_nobody_and_loss_is_reported);
-	tcase_add_test(queue, each_loss_is_reported_once);
-	tcase_add_test(queue, loss_is_not_reported_below_its_level);
 	tcase_add_test(queue, nonblocking_pipe_loses_nothing);
 	tcase_add_test(queue, nobody_reads_any_more);
 	tcase_add_test(queue, writer_gets_no_signals);
@@ -381,7 +259,6 @@ static Suite *make_suite(void)
 	tcase_add_test(stop, stop_writes_what_is_queued);
 	tcase_add_test(stop, after_stop_the_caller_writes);
 	tcase_add_test(stop, stop_gives_up_a_full_pipe);
-	tcase_add_test(stop, loss_is_reported_at_the_end);
 	suite_add_tcase(suite, stop);
 	return suite;
 }

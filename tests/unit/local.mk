@@ -57,6 +57,7 @@ echod_unit_tests = \
 	tests/unit/check_listener_shared \
 	tests/unit/check_log \
 	tests/unit/check_log_journal \
+	tests/unit/check_log_loss \
 	tests/unit/check_log_queue \
 	tests/unit/check_log_ring \
 	tests/unit/check_lot \
@@ -339,6 +340,8 @@ tests_unit_check_load_counts_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=poll -Wl,--wrap=write
 tests_unit_check_log_journal_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=journal_sendv
+tests_unit_check_log_loss_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime \
+	-Wl,--wrap=pthread_cond_clockwait
 tests_unit_check_log_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 tests_unit_check_lot_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc \
 	-Wl,--wrap=__recv_chk -Wl,--wrap=recv -Wl,--wrap=sendmsg \
