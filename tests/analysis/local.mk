@@ -10,12 +10,12 @@ check-analyzer:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(ANALYSIS_TESTS)'
 
 # The unit tests under memcheck: see tests/analysis/valgrind.  Not that of the
-# kernel, in which is nothing of ours, nor cases that meet the limit on
-# descriptors: see tests/unit/harness.h.
-without_valgrind = tests/unit/check_kernel
+# kernel, in which is nothing of ours, nor that of the sandbox, in which Valgrind
+# cannot live, nor cases that it cannot run: see tests/unit/harness.h.
+without_valgrind = tests/unit/check_kernel tests/unit/check_sandbox
 check-valgrind:
 	CK_TIMEOUT_MULTIPLIER=30; export CK_TIMEOUT_MULTIPLIER; \
-	CK_EXCLUDE_TAGS=descriptor-limit; export CK_EXCLUDE_TAGS; \
+	CK_EXCLUDE_TAGS=not-under-valgrind; export CK_EXCLUDE_TAGS; \
 	$(MAKE) $(AM_MAKEFLAGS) check \
 		TESTS='$(filter-out $(without_valgrind),$(UNIT_TESTS))' \
 		LOG_COMPILER='$(SHELL) $(abs_srcdir)/tests/analysis/valgrind'

@@ -104,7 +104,7 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("descriptors");
 	TCase *tcase = tcase_create("reserve");
 
-	tcase_set_tags(tcase, DESCRIPTOR_LIMIT);
+	tcase_set_tags(tcase, NOT_UNDER_VALGRIND);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, table_has_room_for_all_that_may_be);
 	tcase_add_test(tcase, limit_that_cannot_be_raised_is_kept);

@@ -142,7 +142,9 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, lot_case());
 	suite_add_tcase(suite, lot_rotation_case());
 	suite_add_tcase(suite, lot_failure_case());
+	suite_add_tcase(suite, lot_failure_limit_case());
 	suite_add_tcase(suite, lot_message_case());
+	suite_add_tcase(suite, lot_message_limit_case());
 	return suite;
 }
 

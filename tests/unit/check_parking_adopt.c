@@ -369,7 +369,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, message_without_descriptors_is_nothing);
 	tcase_add_test(tcase, long_message_of_another_format_is_understood);
 	suite_add_tcase(suite, tcase);
-	tcase_set_tags(limit, DESCRIPTOR_LIMIT);
+	tcase_set_tags(limit, NOT_UNDER_VALGRIND);
 	tcase_set_timeout(limit, TEST_TIMEOUT_SEC);
 	tcase_add_checked_fixture(limit, setup, adopt_teardown);
 	tcase_add_test(limit, what_finds_no_descriptor_is_lost_and_counted);

@@ -181,6 +181,7 @@ START_TEST(without_a_memfd_it_counts_all_the_same)
 	count(&next, 0, 7);
 	ck_assert(record_continue(&record, next.fd));
 	ck_assert_uint_eq(counted(&record, 0), 7);
+	record_close(&next);
 	record_close(&record);
 	record_close(&record);
 }

@@ -358,7 +358,7 @@ static Suite *make_suite(void)
 	tcase_add_test(notify, watchdog_interval_is_read);
 	tcase_add_test(notify, watchdog_may_be_off);
 	suite_add_tcase(suite, notify);
-	tcase_set_tags(limit, DESCRIPTOR_LIMIT);
+	tcase_set_tags(limit, NOT_UNDER_VALGRIND);
 	tcase_add_checked_fixture(limit, setup_manager, NULL);
 	tcase_add_test(limit, without_a_descriptor_nothing_happens);
 	suite_add_tcase(suite, limit);

@@ -208,7 +208,7 @@ TCase *fake_limit_case(void)
 	int count = ARRAY_SIZE(worlds);
 
 	tcase_set_timeout(part, TEST_TIMEOUT_SEC);
-	tcase_set_tags(part, DESCRIPTOR_LIMIT);
+	tcase_set_tags(part, NOT_UNDER_VALGRIND);
 	tcase_add_loop_test(part, no_edge_follows_emfile, 0, count);
 	tcase_add_loop_test(part, at_the_limit_it_is_emfile_though_nobody_waits,
 			    0, count);

@@ -17,6 +17,10 @@ TCase *lot_rotation_case(void); /* when, and who is still there then */
 TCase *lot_failure_case(void);	/* what the kernel refuses, and crashes */
 TCase *lot_message_case(void);	/* of whatever another has left */
 
+/* Of these, what meets the limit on descriptors. */
+TCase *lot_failure_limit_case(void);
+TCase *lot_message_limit_case(void);
+
 #define MEMBERS_MAX 8192
 
 struct member {

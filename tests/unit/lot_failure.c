@@ -214,9 +214,19 @@ TCase *lot_failure_case(void)
 	tcase_add_test(tcase, lot_that_cannot_be_made_is_none);
 	tcase_add_loop_test(tcase, refused_rotation_is_tried_again, 0, 2);
 	tcase_add_loop_test(tcase, crash_leaves_duplicates_and_no_gap, 0, 5);
-	tcase_add_test(tcase, so_many_are_in_flight_at_most);
 	tcase_add_test(tcase, refused_renewal_leaves_no_gap);
 	tcase_add_test(tcase, held_lot_is_not_renewed);
 	tcase_add_test(tcase, message_that_cannot_be_added_changes_nothing);
+	return tcase;
+}
+
+TCase *lot_failure_limit_case(void)
+{
+	TCase *tcase = tcase_create("failure_limit");
+
+	tcase_set_tags(tcase, NOT_UNDER_VALGRIND);
+	tcase_set_timeout(tcase, TEST_TIMEOUT_SEC);
+	tcase_add_checked_fixture(tcase, lot_setup, lot_teardown);
+	tcase_add_test(tcase, so_many_are_in_flight_at_most);
 	return tcase;
 }

@@ -292,7 +292,6 @@ TCase *lot_message_case(void)
 	tcase_add_test(tcase, empty_queue_has_no_message);
 	tcase_add_test(tcase, to_look_takes_nothing_out);
 	tcase_add_test(tcase, messages_come_in_order);
-	tcase_add_test(tcase, descriptors_that_do_not_fit_are_told);
 	tcase_add_test(tcase, other_control_messages_are_passed_over);
 	tcase_add_test(tcase, end_that_is_none_is_an_error);
 	tcase_add_loop_test(tcase, what_came_back_is_parked, 0, 2);
@@ -303,5 +302,16 @@ TCase *lot_message_case(void)
 	tcase_add_loop_test(tcase, ends_of_two_lots_are_no_pair, 0, 8);
 	tcase_add_test(tcase, end_without_a_peer_is_no_pair);
 	tcase_add_test(tcase, full_lot_is_a_pair);
+	return tcase;
+}
+
+TCase *lot_message_limit_case(void)
+{
+	TCase *tcase = tcase_create("message_limit");
+
+	tcase_set_tags(tcase, NOT_UNDER_VALGRIND);
+	tcase_set_timeout(tcase, TEST_TIMEOUT_SEC);
+	tcase_add_checked_fixture(tcase, lot_setup, lot_teardown);
+	tcase_add_test(tcase, descriptors_that_do_not_fit_are_told);
 	return tcase;
 }

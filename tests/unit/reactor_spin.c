@@ -32,7 +32,7 @@ END_TEST
 
 START_TEST(it_looks_again_and_again_before_it_blocks)
 {
-	reactor_set_busy_poll(&reactor, USEC_PER_MSEC);
+	reactor_set_busy_poll(&reactor, 20 * USEC_PER_MSEC);
 	turn();
 	ck_assert_uint_gt(fault_count(FAULT_EPOLL_WAIT), 2);
 	ck_assert_int_eq(fault_seen().timeout, -1);
