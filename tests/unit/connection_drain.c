@@ -45,10 +45,7 @@ static size_t drain_with_unacknowledged(void)
 		await_inq(fds[SERVER], 1);
 		serve();
 	}
-	while (counted(COUNTER_bytes_sent) < total) {
-		await_readable(fds[SERVER]);
-		serve();
-	}
+	AWAIT((serve(), counted(COUNTER_bytes_sent) == total));
 	drain();
 	settle();
 	ck_assert_uint_eq(connections(), 1);
