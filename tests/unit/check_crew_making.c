@@ -176,6 +176,21 @@ START_TEST(threads_that_ran_are_joined)
 }
 END_TEST
 
+/* And no other is tried. */
+START_TEST(a_worker_that_cannot_be_pinned_is_an_error)
+{
+	listen_on("127.0.0.1:0");
+	open_intake(2);
+	ck_assert_int_eq(make_crew(2), 0);
+	options.affinity.kind = AFFINITY_AUTO;
+	sched_getaffinity_fault = (struct fault){ .times = 1, .error = EPERM };
+	ck_assert_int_eq(crew_pin(&crew, &options), -EPERM);
+	ck_assert_uint_eq(sched_getaffinity_fault.calls, 1);
+	log_await("cannot find out which CPUs may be used: Operation not "
+		  "permitted");
+}
+END_TEST
+
 START_TEST(all_cpus_are_counted)
 {
 	cpu_set_t set;
@@ -239,6 +254,7 @@ static Suite *make_suite(void)
 			    ARRAY_SIZE(obstacles));
 	tcase_add_test(tcase, without_memory_for_a_screen_there_is_no_crew);
 	tcase_add_loop_test(tcase, threads_that_ran_are_joined, 0, 2);
+	tcase_add_test(tcase, a_worker_that_cannot_be_pinned_is_an_error);
 	tcase_add_test(tcase, all_cpus_are_counted);
 	tcase_add_loop_test(tcase, descriptors_limit_connections, 0,
 			    ARRAY_SIZE(limit_cases));

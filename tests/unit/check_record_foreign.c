@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is no record of this echod is left alone, whatever it is.
+ *
+ * Link with -Wl,--wrap=fstat.
  */
 #include "config.h"
 
 #include "common/macros.h"
 #include "echod/record.h"
 #include "unit/harness.h"
+#include "unit/injection.h"
 #include "unit/sockets.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -67,6 +71,17 @@ static int copy_of(size_t size, int seals)
 	ck_assert_int_eq(pwrite(fd, left.head, copied, 0), (ssize_t)copied);
 	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
 	return fd;
+}
+
+static struct fault fstat_fault;
+WRAPPED(int, fstat, (int fd, struct stat *status));
+
+/* What it says beside that it failed is right, and must not matter. */
+int __wrap_fstat(int fd, struct stat *status)
+{
+	int result = __real_fstat(fd, status);
+
+	return fault_strikes(&fstat_fault) ? -1 : result;
 }
 
 /* So that what is tried below fails for its own reason. */
@@ -168,6 +183,16 @@ START_TEST(what_is_not_sealed_is_ignored)
 }
 END_TEST
 
+START_TEST(what_does_not_tell_its_size_is_ignored)
+{
+	int fd = copy_of(left.size, SEALS);
+
+	fstat_fault = (struct fault){ .times = 1, .error = EOVERFLOW };
+	expect_ignored(fd);
+	ck_assert(record_continue(&record, fd));
+}
+END_TEST
+
 /* Less than the head, within it, within the counters; more. */
 START_TEST(other_sizes_are_ignored)
 {
@@ -247,6 +272,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, other_descriptors_are_ignored);
 	tcase_add_loop_test(tcase, what_is_not_sealed_is_ignored, 0,
 			    ARRAY_SIZE(partial_seals));
+	tcase_add_test(tcase, what_does_not_tell_its_size_is_ignored);
 	tcase_add_test(tcase, other_sizes_are_ignored);
 	tcase_add_loop_test(tcase, other_heads_are_ignored, 0,
 			    ARRAY_SIZE(lies));

@@ -13,9 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Both ends of a lot, a socket of our own, a record; and one to ask. */
-#define NEEDED 5
-
 static const struct {
 	enum preserve preserve;
 	size_t limit;

@@ -374,6 +374,7 @@ tests_unit_check_quota_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom \
 tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_record_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fallocate \
 	-Wl,--wrap=memfd_create -Wl,--wrap=mmap
+tests_unit_check_record_foreign_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fstat
 tests_unit_check_record_limiter_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=getrandom
 tests_unit_check_report_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=journal_sendv \
@@ -408,8 +409,8 @@ tests_unit_check_stamp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recvmsg \
 	-Wl,--wrap=setsockopt
 tests_unit_check_stream_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_succession_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=memfd_create -Wl,--wrap=service_take_sockets \
-	-Wl,--wrap=socketpair
+	-Wl,--wrap=memfd_create -Wl,--wrap=service_store \
+	-Wl,--wrap=service_take_sockets -Wl,--wrap=socketpair
 tests_unit_check_tally_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_target_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=freeaddrinfo \
 	-Wl,--wrap=getaddrinfo

@@ -3,7 +3,8 @@
  * The parts of check_succession, and what they share: one instance after the
  * other, in one process, and a manager that keeps what it is given.
  *
- * Link with -Wl,--wrap=memfd_create, service_take_sockets and socketpair.
+ * Link with -Wl,--wrap=memfd_create, service_store, service_take_sockets
+ * and socketpair.
  */
 #ifndef ECHOD_TESTS_UNIT_SUCCESSION_H
 #define ECHOD_TESTS_UNIT_SUCCESSION_H
@@ -14,6 +15,9 @@
 #include "unit/sockets.h"
 #include "unit/store_rig.h"
 
+/* Both ends of a lot, a socket of our own, a record; and one to ask. */
+#define NEEDED 5
+
 TCase *succession_failure_case(void); /* crashes, losses, strange records */
 
 extern struct options options;
@@ -23,6 +27,7 @@ extern struct crew crew;
 extern struct succession succession;
 extern struct address server; /* where clients connect to */
 extern struct fault memfd_create_fault, socketpair_fault;
+extern struct fault store_record_fault; /* of service_store(), for a record */
 
 /* Checked fixture; at the end nothing is kept. */
 void succession_setup(void);

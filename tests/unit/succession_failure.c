@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* As if a signal handler had said so. */
@@ -120,6 +122,82 @@ START_TEST(a_record_that_cannot_be_stored_is_done_without)
 }
 END_TEST
 
+/* The older one stays, and so does what it counted. */
+START_TEST(a_record_that_nobody_could_be_told_of_replaces_none)
+{
+	int client;
+
+	begin_instance(1);
+	client = connect_client();
+	end_instance(WORKER_HAND_OVER);
+	store_record_fault = (struct fault){ .times = 1, .error = EAGAIN };
+	begin_instance(1);
+	ck_assert(succession.preserve);
+	ck_assert_uint_eq(store_count(SERVICE_RECORD "1"), 1);
+	ck_assert_uint_eq(store_count(SERVICE_RECORD "2"), 0);
+	end_instance(WORKER_HAND_OVER);
+	begin_instance(1);
+	ck_assert_uint_eq(counted(COUNTER_connections_accepted), 1);
+	expect_stored(1, SERVICE_RECORD "2");
+	expect_echo(client, "again");
+}
+END_TEST
+
+/* A duplicate of the only one that is parked, as a successor gets it. */
+static int duplicate_parked(void)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec data = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int flags = MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC, fd;
+
+	/* One end is where it went in, the other where it comes out. */
+	if (recvmsg(store_fd(SERVICE_LOT "0", 0), &message, flags) < 0)
+		ck_assert_int_gt(
+			recvmsg(store_fd(SERVICE_LOT "0", 1), &message, flags),
+			0);
+	memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
+	return fd;
+}
+
+/* The instance is killed after it has sent, and before it consumes. */
+static void echo_and_die(int client, const char *text)
+{
+	int server_end;
+
+	end_instance(WORKER_HAND_OVER);
+	server_end = duplicate_parked();
+	send_text(client, text);
+	await_inq(server_end, strlen(text));
+	send_text(server_end, text);
+	ck_assert_int_eq(close(server_end), 0);
+	begin_instance(1);
+	expect_text(client, text);
+	expect_echo(client, "again");
+}
+
+START_TEST(what_was_echoed_is_skipped_and_told)
+{
+	int client;
+
+	begin_instance(1);
+	client = connect_client();
+	echo_and_die(client, "!");
+	log_await("skipped 1 byte echoed already; reset 0, lost 0\n");
+	echo_and_die(client, "!!");
+	log_await("skipped 2 bytes echoed already; reset 0, lost 0\n");
+}
+END_TEST
+
 START_TEST(what_is_lost_is_told)
 {
 	begin_instance(1);
@@ -176,6 +254,9 @@ TCase *succession_failure_case(void)
 	tcase_add_test(tcase, without_descriptors_what_was_left_is_served);
 	tcase_add_test(tcase, a_store_that_cannot_be_asked_is_there_if_it_gave);
 	tcase_add_test(tcase, a_record_that_cannot_be_stored_is_done_without);
+	tcase_add_test(tcase,
+		       a_record_that_nobody_could_be_told_of_replaces_none);
+	tcase_add_test(tcase, what_was_echoed_is_skipped_and_told);
 	tcase_add_test(tcase, what_is_lost_is_told);
 	tcase_add_test(tcase, strange_record_is_given_up);
 	tcase_add_test(tcase, strange_record_may_have_the_number_of_ours);

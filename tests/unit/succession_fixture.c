@@ -16,6 +16,17 @@ WRAPPED(int, socketpair, (int domain, int type, int protocol, int fds[2]));
 struct fault memfd_create_fault, socketpair_fault;
 WRAPPED(int, memfd_create, (const char *name, unsigned flags));
 
+struct fault store_record_fault;
+WRAPPED(int, service_store, (const char *name, const int *fds, unsigned count));
+
+int __wrap_service_store(const char *name, const int *fds, unsigned count)
+{
+	if (service_name_number(name, SERVICE_RECORD) >= 0 &&
+	    fault_strikes(&store_record_fault))
+		return -store_record_fault.error;
+	return __real_service_store(name, fds, count);
+}
+
 int __wrap_memfd_create(const char *name, unsigned flags)
 {
 	if (fault_strikes(&memfd_create_fault))
