@@ -49,32 +49,36 @@ echo dgram udp6 wait root internal
     "xinetd6.conf": _xinetd_datagrams("flags = IPv6\n    ")}
 
 # Package: the commands for TCP and UDP, or one for both.  {root} is where it
-# was unpacked, {place} where the configuration is.
+# was unpacked, {place} where the configuration is.  None is to be slowed by a
+# default that is meant for other uses: openbsd-inetd ends a service after 256
+# connections in a minute (-R), ncat has 100 at a time (-m), and the queues of
+# newcomers are short.
 COMMANDS = {
     "inetutils-inetd": (
         "{root}/usr/sbin/inetutils-inetd -d {place}/inetd.conf",),
     "openbsd-inetd": (
-        "{root}/usr/sbin/inetd -i {place}/inetd.conf",),
+        "{root}/usr/sbin/inetd -i -q 4096 -R 1000000000 {place}/inetd.conf",),
     "xinetd": (
         "{root}/usr/sbin/xinetd -dontfork -stayalive"
         " -filelog {place}/xinetd.filelog -f {place}/xinetd.conf",),
     "socat": (
-        "{root}/usr/bin/socat TCP-LISTEN:7,fork EXEC:cat",
+        "{root}/usr/bin/socat TCP-LISTEN:7,fork,backlog=4096 EXEC:cat",
         "{root}/usr/bin/socat UDP-RECVFROM:7,fork PIPE"),
     "ncat": (
-        "{root}/usr/bin/ncat -l 7 -k -e /bin/cat",
-        "{root}/usr/bin/ncat -u -l 7 -k -e /bin/cat"),
+        "{root}/usr/bin/ncat -l 7 -k -m 20000 -e /bin/cat",
+        "{root}/usr/bin/ncat -u -l 7 -k -m 20000 -e /bin/cat"),
 }
 
 # The same for UDP over IPv6.
 COMMANDS6 = {
     "inetutils-inetd": "{root}/usr/sbin/inetutils-inetd -d {place}/inetd6.conf",
-    "openbsd-inetd": "{root}/usr/sbin/inetd -i {place}/inetd6.conf",
+    "openbsd-inetd": (
+        "{root}/usr/sbin/inetd -i -q 4096 -R 1000000000 {place}/inetd6.conf"),
     "xinetd": (
         "{root}/usr/sbin/xinetd -dontfork -stayalive"
         " -filelog {place}/xinetd.filelog -f {place}/xinetd6.conf"),
     "socat": "{root}/usr/bin/socat UDP6-RECVFROM:7,fork PIPE",
-    "ncat": "{root}/usr/bin/ncat -6 -u -l 7 -k -e /bin/cat",
+    "ncat": "{root}/usr/bin/ncat -6 -u -l 7 -k -m 20000 -e /bin/cat",
 }
 
 
