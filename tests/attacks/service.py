@@ -23,6 +23,7 @@ RECEIVE_BUFFER = 4 << 20  # as ReceiveBuffer= of echod.socket
 PROCESSES_MAX = 4915
 PID_MAX_RESERVED = 300
 PID_MAX_SINCE = (6, 14)  # of a namespace, not of the machine
+BOUNDING = 2  # processes: unshare(1), and a shell
 
 
 def limit_descriptors():
@@ -93,11 +94,14 @@ class Theirs:
 
     def memory(self):
         """Of all its processes; what they share is counted once."""
-        return sum(map(_proportional, _family(self._process.pid)))
+        return sum(map(_proportional, self._own()))
 
     def processes(self):
+        return len(self._own())
+
+    def _own(self):
         """Without what bounds them."""
-        return len(_family(self._process.pid)) - (1 if can_bound() else 0)
+        return _family(self._process.pid)[BOUNDING if can_bound() else 0:]
 
     def descriptors(self):
         return None
@@ -134,12 +138,14 @@ def can_bound():
 
 
 def _bounded(command):
-    """In a namespace of processes that has room for so many."""
+    """In a namespace of processes that has room for so many.  The shell stays
+    there as the first process: orphans are its own, which a service that counts
+    the ends of its children would take for more of them (ncat ends of it)."""
     if not can_bound():
         return command
     return ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child",
             "sh", "-c", f"echo {PROCESSES_MAX + PID_MAX_RESERVED} "
-            '>/proc/sys/kernel/pid_max && exec "$@"', "sh", *command]
+            '>/proc/sys/kernel/pid_max && "$@"; exit $?', "sh", *command]
 
 
 def _family(root):
