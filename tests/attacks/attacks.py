@@ -4,18 +4,20 @@ namespaces: what an honest client beside them sees.  Prints TAP: what echod
 promises; and as comments the tables of RELIABILITY.md.
 
 Each attack on each service is a cell (cell.py), in namespaces of its own.  What
-it saw is kept, so that a table can be made of several runs.  Needs root, for
-others than echod apt, and nothing is installed.
+it saw is kept, so that a table can be made of several runs; the tables are there,
+too, as tables.md.  Needs root, for others than echod apt, and nothing is
+installed.
 
 Usage: attacks.py [--share] [--only=ATTACK,...] [--table] [SERVICE]...
     --share  the part for CI: echod alone, for a second each, smaller crowds
     --table  no attack: only the tables of what was seen before
 
 Environment: ECHOD, ECHOPING, the programs; top_builddir: results are in attacks,
-packages in compare-peers; ECHOD_ATTACK_SECONDS: how long under attack (3);
+packages in compare-peers; ECHOD_ATTACK_SECONDS: how long under attack (2);
 ECHOD_ATTACK_PART: crowds are a part of their size, 5 is a fifth.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -37,7 +39,7 @@ SERVICES = ("echod", "xinetd", "openbsd-inetd", "socat", "ncat")
 OURS_ALONE, OTHERS_ALONE = ("loop-odd",), ("loop-echod",)
 CELL_LIMIT = 90  # seconds: ends a cell that hangs
 SKIPPED = 77
-SECONDS, SHARE = 3.0, 1.0
+SECONDS, SHARE = 2.0, 1.0
 
 
 class Results:
@@ -55,6 +57,12 @@ class Results:
         with open(self.path(service, name), "w", encoding="utf-8") as file:
             json.dump(seen, file)
 
+    def write(self, text):
+        """The tables, as RELIABILITY.md has them."""
+        with open(os.path.join(self._place, "tables.md"), "w",
+                  encoding="utf-8") as file:
+            file.write(text)
+
     def all(self):
         found = {}
         for service in SERVICES:
@@ -66,6 +74,11 @@ class Results:
                 except OSError:
                     pass
         return found
+
+    def forget(self, service, name):
+        """What an earlier run saw is not what this one did."""
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self.path(service, name))
 
     def log(self, service, name):
         return os.path.join(self._place, f"{service}.{name}.log")
@@ -88,6 +101,7 @@ class Run:
         attack = ATTACKS[name]
         command = ([] if peer.name == "echod"
                    else peer.commands[attack.transport])
+        self.results.forget(peer.name, name)
         with open(self.results.log(peer.name, name), "w+b") as log:
             try:
                 text = subprocess.run(
@@ -151,11 +165,13 @@ def tell(results, seconds):
     found = results.all()
     services = [it for it in SERVICES if any(key[0] == it for key in found)]
     titles = {name: it.title for name, it in ATTACKS.items()}
-    for text in (table.heading(services, seconds),
-                 table.markdown(titles, services, found, table.cell),
-                 table.markdown(titles, services, found, table.cost)):
+    texts = [table.heading(services, seconds),
+             *(table.markdown(titles, services, found, text, takes_part)
+               for text in (table.cell, table.cost))]
+    for text in texts:
         print("#")
         print("\n".join(f"# {line}" for line in text.splitlines()))
+    results.write("\n\n".join(texts) + "\n")
 
 
 def parse(arguments):

@@ -8,6 +8,7 @@ import time
 
 MEBI = 1 << 20
 NOT = "-"
+WITHOUT = "does not apply"
 
 
 def percent(it):
@@ -58,13 +59,15 @@ def cell(name, seen):
 
 
 def cost(_name, seen):
-    """Memory before, under attack and after, and processes."""
+    """Memory before, under attack and after, and processes or, where there is
+    one, lines of log."""
     if not seen:
         return NOT
     before, during, after = (seen[it]["memory"] / MEBI for it in
                              ("before", "during", "afterwards"))
-    return (f"{before:.1f} / {during:.1f} / {after:.1f}"
-            f" ({seen['during']['processes']:,})")
+    count = (f"{seen['during']['processes']:,}" if not seen["counters"]
+             else f"{len(seen['lines'])} lines")
+    return f"{before:.1f} / {during:.1f} / {after:.1f} ({count})"
 
 
 def heading(services, seconds):
@@ -75,10 +78,11 @@ def heading(services, seconds):
             f"{', '.join(services)}; {seconds:g} s under each attack.")
 
 
-def markdown(titles, services, results, text):
+def markdown(titles, services, results, text, applies):
     """A row for each attack; results by service and attack."""
     lines = [["attack", *services], ["---"] * (len(services) + 1)]
     lines += [[title, *(text(name, results.get((service, name)))
+                        if applies(service, name) else WITHOUT
                         for service in services)]
               for name, title in titles.items()]
     return "\n".join(
