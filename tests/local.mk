@@ -128,10 +128,14 @@ check_DATA += check-is-missing
 endif
 endif
 
-# The daemon on a kernel that gives as little as it may.
+# The daemon on a kernel that gives as little as it may, and one whose close(2)
+# can be made to fail; this is beside dumpable.so's directory, as echod is.
 if ENABLE_ECHOD
-check_PROGRAMS += tests/torture/echod-short
+check_PROGRAMS += echod-close tests/torture/echod-short
 endif
+echod_close_SOURCES = src/echod/main.c tests/torture/close.c
+echod_close_LDADD = $(echod_LDADD)
+echod_close_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=close
 tests_torture_echod_short_SOURCES = src/echod/main.c tests/torture/short.c
 tests_torture_echod_short_LDADD = $(echod_LDADD)
 tests_torture_echod_short_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4 \
@@ -265,7 +269,7 @@ check-restart:
 
 # Every system call of a daemon that runs fails, with every errno: 15 minutes.
 # TORTURE: a part of it (see torture.py).
-check-torture: all
+check-torture: all echod-close
 	@$(tests_environment) $(PYTHON) \
 		$(srcdir)/tests/torture/torture.py $(TORTURE)
 # Ten minutes (or ECHOD_CHAOS_SECONDS) of clients that do as they like, a network

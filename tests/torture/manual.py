@@ -21,6 +21,8 @@ _PAGES = {
                "EOPNOTSUPP EPERM EPROTO EPROTONOSUPPORT ESOCKTNOSUPPORT "
                "ETIMEDOUT | EBADF EFAULT EINVAL ENOTSOCK",
     "brk": "ENOMEM",
+    # Not EBADF: it would be a lie about a descriptor that was open.
+    "close": "EDQUOT EINTR EIO ENOSPC",
     "clock_nanosleep": "EINTR | EFAULT EINVAL ENOTSUP",
     "connect": "EACCES EADDRNOTAVAIL EAGAIN ECONNREFUSED EINTR ENETUNREACH "
                "EPERM ETIMEDOUT | EADDRINUSE EAFNOSUPPORT EALREADY EBADF EFAULT "
@@ -70,17 +72,16 @@ _ALIASES = {"accept": "accept4", "epoll_pwait": "epoll_wait",
             "recvmmsg_time64": "recvmmsg", "futex_time64": "futex",
             "newfstatat": "fstat", "fcntl64": "fcntl"}
 
-# They never fail, or never return; or, of close(2), the descriptor is gone
-# whatever it says, which strace cannot do: see short.c.
-NO_ERRNO = {"close", "exit", "exit_group", "getegid", "geteuid", "getgid", "getpid",
+# They never fail, or never return.
+NO_ERRNO = {"exit", "exit_group", "getegid", "geteuid", "getgid", "getpid",
             "gettid", "getuid", "restart_syscall", "rt_sigreturn"}
 
 # What a start makes of what an earlier process left.  That others fail at a
 # start, the loader's among them, is nobody's loss: no connection is open yet.
-RECOVERY = {"connect", "epoll_ctl", "fcntl", "getpeername", "getsockname",
-            "getsockopt", "ioctl", "memfd_create", "poll", "recvfrom",
-            "recvmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket",
-            "socketpair"}
+RECOVERY = {"close", "connect", "epoll_ctl", "fcntl", "getpeername",
+            "getsockname", "getsockopt", "ioctl", "memfd_create", "poll",
+            "recvfrom", "recvmsg", "sendmsg", "sendto", "setsockopt",
+            "shutdown", "socket", "socketpair"}
 
 
 def _page(call):
