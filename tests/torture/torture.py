@@ -23,7 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../functional"))
 os.environ["ECHOD"] = os.path.join(
     os.environ.get("top_builddir") or os.path.join(HERE, "../../build"),
-    "echod-close")  # beside what daemon.py looks for there
+    "echod-close")  # where echod is: see daemon.py, _DUMPABLE
 
 # pylint: disable=wrong-import-position
 import manual
