@@ -57,6 +57,7 @@ static void teardown(void)
 	options_deinit(&options);
 	options_deinit(&options);
 	ck_assert_ptr_null(options.listen);
+	ck_assert_uint_eq(options.listen_count, 0);
 }
 
 static void expect_run(const char *text)

@@ -107,6 +107,17 @@ START_TEST(other_control_messages_are_passed_over)
 }
 END_TEST
 
+/* Nobody lies there, and the caller goes on. */
+START_TEST(end_of_what_was_sent_is_no_error)
+{
+	ck_assert_int_eq(shutdown(lot.entrance, SHUT_WR), 0);
+	errno = EIO; /* of somebody else's call */
+	ck_assert_int_eq(look(0), 0);
+	ck_assert_uint_eq(length, 0);
+	ck_assert(!lost);
+}
+END_TEST
+
 START_TEST(end_that_is_none_is_an_error)
 {
 	int pipe_fds[2];
@@ -293,6 +304,7 @@ TCase *lot_message_case(void)
 	tcase_add_test(tcase, to_look_takes_nothing_out);
 	tcase_add_test(tcase, messages_come_in_order);
 	tcase_add_test(tcase, other_control_messages_are_passed_over);
+	tcase_add_test(tcase, end_of_what_was_sent_is_no_error);
 	tcase_add_test(tcase, end_that_is_none_is_an_error);
 	tcase_add_loop_test(tcase, what_came_back_is_parked, 0, 2);
 	tcase_add_test(tcase, lot_comes_back_again_and_again);
