@@ -153,6 +153,10 @@ START_TEST(who_has_no_such_address_is_exempt)
 {
 	struct address others[] = {
 		{ .length = 0 },
+		/* Not told: what was there before is not the peer's. */
+		{ .length = 0,
+		  .in = { .sin_family = AF_INET,
+			  .sin_addr.s_addr = 0x010200c0 } },
 		{ .length = sizeof(sa_family_t), .any.sa_family = AF_UNIX },
 		{ .length = sizeof(struct sockaddr_vm),
 		  .any.sa_family = AF_VSOCK },
@@ -331,7 +335,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, an_ipv6_source_is_a_prefix, 0,
 			    ARRAY_SIZE(sources));
 	tcase_add_loop_test(tcase, loopback_is_exempt, 0, ARRAY_SIZE(exempt));
-	tcase_add_loop_test(tcase, who_has_no_such_address_is_exempt, 0, 3);
+	tcase_add_loop_test(tcase, who_has_no_such_address_is_exempt, 0, 4);
 	tcase_add_test(tcase, without_a_limit_nobody_is_counted);
 	tcase_add_test(tcase,
 		       what_is_there_already_is_counted_whatever_the_limit);

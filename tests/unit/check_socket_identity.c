@@ -175,11 +175,15 @@ END_TEST
 
 START_TEST(a_reset_overtakes_what_is_unsent)
 {
+	struct address peer;
 	int fds[2];
 
 	tcp_pair(fds);
 	(void)fill_send_buffer(fds[SERVER], 0);
 	socket_reset_on_close(fds[SERVER]);
+	/* It is a connection until then. */
+	socket_peer(fds[SERVER], &peer);
+	ck_assert_uint_gt(peer.length, 0);
 	close(fds[SERVER]);
 	await_events(fds[CLIENT], POLLERR);
 	ck_assert_int_eq(fd_option(fds[CLIENT], SOL_SOCKET, SO_ERROR),

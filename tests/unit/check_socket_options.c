@@ -296,6 +296,20 @@ START_TEST(a_receive_buffer_of_a_stream_is_left_to_the_kernel)
 }
 END_TEST
 
+/* Nobody set it: it may be what net.ipv4.tcp_rmem says. */
+START_TEST(a_receive_buffer_that_is_not_locked_is_left_alone)
+{
+	int listener = tcp_listener(0), unlocked = 0;
+
+	fd_set_option(listener, SOL_SOCKET, SO_RCVBUF, 4096);
+	if (setsockopt(listener, SOL_SOCKET, SO_BUF_LOCK, &unlocked,
+		       sizeof(unlocked)) < 0)
+		return;
+	prepare(listener);
+	ck_assert_int_eq(fd_option(listener, SOL_SOCKET, SO_RCVBUF), 8192);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("socket_options");
@@ -314,6 +328,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_receive_buffer_never_shrinks);
 	tcase_add_test(tcase,
 		       a_receive_buffer_of_a_stream_is_left_to_the_kernel);
+	tcase_add_test(tcase,
+		       a_receive_buffer_that_is_not_locked_is_left_alone);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
