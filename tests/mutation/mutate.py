@@ -297,10 +297,11 @@ def run(options, wanted, results):
     known, tasks = explained(), []
     for mutant in wanted:
         key = key_of(mutant)
+        outcome = results.known.get(key, {}).get("outcome")
         if (mutant.file, mutant.was, mutant.now) in known:
-            if results.known.get(key, {}).get("outcome") != "equivalent":
+            if outcome != "equivalent":
                 results.add(mutant, key, "equivalent")
-        elif key not in results.known:
+        elif outcome in (None, "equivalent"):  # or explained no longer
             tasks.append((mutant, key))
     places = [bench.Bench(top_srcdir, os.path.join(results_path, str(number)),
                           options.tests, deadline)
