@@ -218,11 +218,18 @@ void socket_peer(int fd, struct address *peer)
 		peer->length = 0;
 }
 
+int socket_set_abortive(int fd, bool abortive)
+{
+	struct linger reset = { .l_onoff = abortive, .l_linger = 0 };
+
+	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) < 0
+		       ? -errno
+		       : 0;
+}
+
 void socket_reset_on_close(int fd)
 {
-	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-
-	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) < 0)
+	if (socket_set_abortive(fd, true) < 0)
 		socket_disconnect(fd);
 }
 

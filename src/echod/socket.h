@@ -78,7 +78,13 @@ bool socket_is_tcp(const struct socket_identity *identity);
 /* The peer's address; length 0 if it has none or is gone. */
 void socket_peer(int fd, struct address *peer);
 
-/* Make close() send a reset and discard what is unsent (SO_LINGER, 0 s). */
+/*
+ * Whether close(2), also the kernel's when the process is killed, is to send a
+ * reset and discard what is unsent (SO_LINGER, 0 s).  0 or -errno.
+ */
+int socket_set_abortive(int fd, bool abortive);
+
+/* The same, and if it cannot be set, disconnect at once. */
 void socket_reset_on_close(int fd);
 
 /*

@@ -158,7 +158,7 @@ WRAPPED(int, setsockopt,
 	file = fake_file_any(fd);
 	if (file->kind == FAKE_STREAM && level == SOL_SOCKET &&
 	    name == SO_LINGER)
-		fake_stream_linger(fd);
+		fake_stream_linger(fd, value);
 	if (file->kind == FAKE_DATAGRAM)
 		fake_datagram_option(level, name, *(const int *)value);
 	return 0;

@@ -143,7 +143,7 @@ int fake_accept(int fd, struct sockaddr *address, socklen_t *length);
 ssize_t fake_stream_receive(int fd, void *buffer, size_t size, int flags);
 ssize_t fake_stream_send(int fd, const void *data, size_t length, int flags);
 int fake_stream_shutdown(int fd, int how);
-void fake_stream_linger(int fd);
+void fake_stream_linger(int fd, const struct linger *linger);
 void fake_stream_disconnect(int fd);
 void fake_stream_accept(struct fake_stream *stream, struct fake_file *file);
 void fake_stream_close(struct fake_file *file);

@@ -270,13 +270,14 @@ int fake_stream_shutdown(int fd, int how)
 	return 0;
 }
 
-void fake_stream_linger(int fd)
+void fake_stream_linger(int fd, const struct linger *linger)
 {
 	struct fake_stream *stream = stream_of(fd);
 
 	/* Only the last close(2) would reset it, whosoever that is. */
 	assert(!stream->parked);
-	stream->abrupt = true;
+	assert(linger->l_linger == 0);
+	stream->abrupt = linger->l_onoff;
 }
 
 void fake_stream_disconnect(int fd)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 START_TEST(rest_of_a_short_send_is_held)
@@ -128,6 +129,41 @@ START_TEST(peer_that_does_not_read_gets_it_all_later)
 }
 END_TEST
 
+static bool is_reset_by_a_kill(void)
+{
+	struct linger linger;
+	socklen_t length = sizeof(linger);
+
+	ck_assert_int_eq(getsockopt(fds[SERVER], SOL_SOCKET, SO_LINGER, &linger,
+				    &length),
+			 0);
+	ck_assert_int_eq(linger.l_linger, 0);
+	return linger.l_onoff != 0;
+}
+
+/* Else the kernel would end it with a FIN, as if it had all been echoed. */
+START_TEST(a_kill_resets_it_while_something_is_held)
+{
+	open_connection(KIND_TCP);
+	say_and_expect("hello");
+	ck_assert(!is_reset_by_a_kill());
+	deliver("hello");
+	fault_shorten(FAULT_SEND, 2);
+	serve();
+	ck_assert(is_reset_by_a_kill());
+	fault_shorten(FAULT_SEND, 1);
+	fault_renew_edges();
+	serve();
+	expect_counted(10, 8, 0);
+	ck_assert(is_reset_by_a_kill());
+	fault_renew_edges();
+	serve();
+	await_inq(fds[CLIENT], 5);
+	expect_text(fds[CLIENT], "hello");
+	ck_assert(!is_reset_by_a_kill());
+}
+END_TEST
+
 START_TEST(several_connections_add_up)
 {
 	int first;
@@ -217,6 +253,7 @@ TCase *connection_hold_case(void)
 	tcase_add_test(tcase, held_bytes_go_out_in_pieces);
 	tcase_add_test(tcase, only_progress_counts_as_activity);
 	tcase_add_test(tcase, peer_that_does_not_read_gets_it_all_later);
+	tcase_add_test(tcase, a_kill_resets_it_while_something_is_held);
 	tcase_add_test(tcase, several_connections_add_up);
 	tcase_add_test(tcase, end_comes_after_what_is_held);
 	tcase_add_loop_test(tcase, send_that_fails_while_holding, 0,
