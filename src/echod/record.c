@@ -34,6 +34,9 @@
 
 #define FAULT_WINDOW_USEC (10 * USEC_PER_SEC)
 
+/* Until the signal that is to end the process is sent once more. */
+#define AGAIN_MSEC 1000
+
 static const int fault_signals[] = { SIGSEGV, SIGBUS,  SIGILL,
 				     SIGFPE,  SIGABRT, SIGSYS };
 
@@ -292,10 +295,12 @@ static void record_on_fault(int number, siginfo_t *info, void *context UNUSED)
 		if (is_heir(&heirs[i]))
 			(void)raise(number);
 	}
-	if (kill(process, fault) < 0)
-		_exit(128 + fault);
-	for (;;)
-		(void)poll(NULL, 0, -1);
+	for (;;) {
+		if (kill(process, fault) < 0)
+			_exit(128 + fault);
+		/* A tracer that lets go may take the signal with it. */
+		(void)poll(NULL, 0, AGAIN_MSEC);
+	}
 }
 
 int record_catch_faults(struct record *record)
