@@ -267,12 +267,14 @@ check-restart:
 	export ECHOD_RESTARTS ECHOD_KILLS ECHOD_CONNECTIONS; \
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(restart_tests)'
 
-# Every system call of a daemon that runs fails, with every errno: 15 minutes.
+# Every system call of a daemon that runs fails, with every errno: some
+# minutes.
 # TORTURE: a part of it (see torture.py).
 check-torture: all
 	@$(MAKE) $(AM_MAKEFLAGS) echod-close
 	@$(tests_environment) $(PYTHON) \
 		$(srcdir)/tests/torture/torture.py $(TORTURE)
+
 # Ten minutes (or ECHOD_CHAOS_SECONDS) of clients that do as they like, a network
 # that loses, no descriptors, no log, signals.  What came out is in
 # tests/chaos/chaos.log.

@@ -141,19 +141,6 @@ START_TEST(control_data_tell_address_and_segment)
 }
 END_TEST
 
-/* Their addresses are the same, and their ports follow each other. */
-START_TEST(neighbours_are_not_in_each_others_way)
-{
-	for (int i = 0; i < 3; i++) {
-		single(&a, 100);
-		single(&b, 100);
-	}
-	expect_replies(2);
-	expect_reply(0, &a, "024");
-	expect_reply(1, &b, "135");
-}
-END_TEST
-
 START_TEST(the_next_batch_joins_nothing_of_this_one)
 {
 	single(&a, 100);
@@ -209,7 +196,6 @@ TCase *datagram_batch_train_case(void)
 	tcase_add_test(part, trains_are_joined_with_trains_and_singles);
 	tcase_add_test(part, a_train_of_shorter_ones_is_not_joined);
 	tcase_add_test(part, control_data_tell_address_and_segment);
-	tcase_add_test(part, neighbours_are_not_in_each_others_way);
 	tcase_add_test(part, the_next_batch_joins_nothing_of_this_one);
 	tcase_add_test(part, datagrams_are_counted_not_trains);
 	return part;
