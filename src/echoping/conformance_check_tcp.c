@@ -141,7 +141,9 @@ static int write_small(const struct talk *talk)
 /*
  * Two replies in a row, of which Nagle's algorithm at the service would hold
  * the second back until we acknowledge the first.  They are two because no
- * recv(2) goes beyond an urgent byte, and we do not hurry to acknowledge.
+ * recv(2) goes beyond an urgent byte, and we do not hurry to acknowledge.  The
+ * first two bytes go in one segment, for whatever is sent after a reply has
+ * come acknowledges it.
  */
 static int reply_small(const struct talk *talk)
 {
@@ -151,7 +153,7 @@ static int reply_small(const struct talk *talk)
 	(void)setsockopt(talk->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(talk->fd, IPPROTO_TCP, TCP_QUICKACK, &off,
 			 sizeof(off));
-	error = send_text(talk, "a", 0);
+	error = send_text(talk, "a", MSG_MORE);
 	if (error == 0)
 		error = send_text(talk, "b", MSG_OOB);
 	if (error == 0)
