@@ -4,10 +4,17 @@
 #include "echod/pool.h"
 
 #include <errno.h>
-#include <sanitizer/asan_interface.h> /* nothing unless it is in use */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* Nothing unless it is in use.  Some compilers come without it. */
+#if __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(from, size)	((void)(from), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(from, size) ((void)(from), (void)(size))
+#endif
 
 static size_t pool_length(const struct pool *pool)
 {
