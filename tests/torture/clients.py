@@ -10,11 +10,12 @@ import select
 import socket
 import time
 
-from client import datagrams, connect, reset
+from client import connect, datagrams, reset, unacknowledged
 from traffic_loop import CHUNK, PATTERN, PERIOD
 
 SOL_UDP, UDP_SEGMENT = 17, 103
 SMALLEST = 8  # bytes of a datagram: its number
+ANSWER = 1  # seconds for what is on its way to be acknowledged, or refused
 
 _view = memoryview(PATTERN)
 _numbers = itertools.count(1)
@@ -29,6 +30,7 @@ class Stream:
 
     def __init__(self, address, kind=socket.SOCK_STREAM, receive_buffer=None):
         self.end = None  # or "FIN", "RST"
+        self.cut = False
         try:
             self.sock = connect(address, kind, receive_buffer=receive_buffer)
         except ConnectionError:  # by a service that cannot have it, or ends
@@ -57,7 +59,9 @@ class Stream:
         except BlockingIOError:
             return 0
         except BrokenPipeError:
-            return 0  # how it ended is told by receiving
+            # How it ended is told by receiving; TCP was reset, after a FIN.
+            self.cut = self.sock.family != socket.AF_UNIX
+            return 0
         except ConnectionResetError:
             self.end = "RST"
             return 0
@@ -101,11 +105,23 @@ class Stream:
                 pass  # how it ended is told by receiving
 
     def judge(self):
-        """Once it is at its end: a FIN hides no loss, unless a reset follows,
-        as to what was on its way then."""
+        """Once it is at its end: a FIN hides no loss of what was received; as
+        to what was on its way then, a reset follows."""
         if (self.end == "FIN" and self.got < self.sent and
-                not self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                not self._is_cut_off()):
             raise Finding(f"a clean FIN after {self.got} of {self.sent} bytes")
+
+    def _is_cut_off(self):
+        """Whether a reset follows, once all has been acknowledged or not."""
+        deadline = time.monotonic() + ANSWER
+        while not self.cut and time.monotonic() < deadline:
+            waiting = unacknowledged(self.sock)
+            self.cut = bool(self.sock.getsockopt(socket.SOL_SOCKET,
+                                                 socket.SO_ERROR))
+            if not waiting:
+                break
+            time.sleep(0.001)
+        return self.cut
 
     def close(self, abruptly=False):
         if abruptly:
