@@ -486,7 +486,6 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/chaos/bursts.py \
 	tests/chaos/clients.py \
 	tests/chaos/crowd.py \
-	tests/chaos/journal.py \
 	tests/chaos/trend.py \
 	tests/chaos/troubles.py \
 	tests/chaos/verdict.py \
@@ -496,6 +495,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/functional/dumpable.c \
 	tests/functional/echodtest.py \
 	tests/functional/faulty.py \
+	tests/functional/journal.py \
 	tests/functional/keeper.py \
 	tests/functional/manager.py \
 	tests/functional/netspace.py \

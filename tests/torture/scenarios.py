@@ -121,6 +121,15 @@ def visits(talk):
     _chat(talk, streams, [300])
 
 
+@scenario("journal", "log")
+def journal(talk):
+    """What the log says is sent to a journal."""
+    yield
+    _visit(talk, "tcp tcp")
+    talk.signal(signal.SIGUSR1)
+    _visit(talk, "tcp", abruptly=True)
+
+
 @scenario("plain")
 def local(talk):
     """Unix sockets: streams and records, with descriptors passed."""

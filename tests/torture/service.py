@@ -12,6 +12,7 @@ import time
 import daemon
 from clients import Datagrams, Finding, Records, settle, Stream
 from daemon import LIMIT
+from journal import Journal, Journaled
 from keeper import BACKLOG, Keeper
 
 WATCHDOG_USEC = 1000000  # of which a quarter is how often workers are asked
@@ -27,6 +28,7 @@ KINDS = {
     "narrow": (("--preserve=no", "--max-connections=6"), "tcp udp"),
     "own": (("--preserve=no",), "own-tcp own-udp"),
     "idle": (("--preserve=no", "--idle-timeout=200ms"), "tcp unix"),
+    "journal": (("--preserve=no", "--log-connections"), "tcp udp"),
 }
 
 CLIENTS = {"unix-seqpacket": Records, "unix-dgram": Datagrams,
@@ -58,6 +60,15 @@ def _open(scheme):
     return sock
 
 
+class _JournalKeeper(Keeper):
+    """Of a service that logs to a journal."""
+
+    program = Journaled
+
+    def __init__(self, *arguments, **how):
+        super().__init__(*arguments, journal=Journal(), **how)
+
+
 class Service:
     """One of a kind."""
 
@@ -80,7 +91,8 @@ class Service:
                                       else name[:2])
         self._ports = {it[1] for it in self.addresses.values()
                        if isinstance(it, tuple)}
-        self.keeper = Keeper(
+        keeper = _JournalKeeper if kind == "journal" else Keeper
+        self.keeper = keeper(
             *arguments, sockets=sockets,
             environment={"WATCHDOG_USEC": str(WATCHDOG_USEC)})
         self.keeper.start()
