@@ -112,7 +112,7 @@ static bool stderr_is_journal(void)
 }
 
 /* Write all, also to a descriptor that somebody else made non-blocking. */
-static void stderr_write(const char *data, size_t length)
+static bool stderr_write(const char *data, size_t length)
 {
 	struct pollfd writable = { .fd = STDERR_FILENO, .events = POLLOUT };
 
@@ -125,21 +125,22 @@ static void stderr_write(const char *data, size_t length)
 		} else if (errno == EAGAIN) {
 			(void)poll(&writable, 1, -1);
 		} else if (errno != EINTR) {
-			return; /* there is nobody left to tell */
+			return false;
 		}
 	}
+	return true;
 }
 
-static void write_line(const struct log_entry *entry)
+static bool write_line(const struct log_entry *entry)
 {
 	char line[LOG_TEXT_MAX + 16];
 	int length = snprintf(line, sizeof(line), "echod: %s\n",
 			      log_entry_text(entry));
 
-	stderr_write(line, MIN((size_t)length, sizeof(line) - 1));
+	return stderr_write(line, MIN((size_t)length, sizeof(line) - 1));
 }
 
-static void write_to_journal(struct log_entry *entry)
+static bool write_to_journal(struct log_entry *entry)
 {
 	struct iovec fields[FIELDS_MAX];
 	char priority[] = "PRIORITY=0";
@@ -153,16 +154,18 @@ static void write_to_journal(struct log_entry *entry)
 		fields[count++] = (struct iovec){ entry->fields + at, length };
 		at += length + 1;
 	}
-	/* A journal that cannot take it has no better place to say so. */
-	(void)journal_sendv(fields, count);
+	return journal_sendv(fields, count) == 0;
 }
 
-static void entry_write(struct log_entry *entry)
+/* False if the log does not take it. */
+static bool entry_write(struct log_entry *entry)
 {
-	if (logger.to_journal)
-		write_to_journal(entry);
-	else
-		write_line(entry);
+	return logger.to_journal ? write_to_journal(entry) : write_line(entry);
+}
+
+static void count_dropped(void)
+{
+	atomic_fetch_add_explicit(&logger.dropped, 1, memory_order_relaxed);
 }
 
 PRINTF_LIKE(2, 3)
@@ -176,11 +179,14 @@ static void entry_finish(struct log_entry *entry, const char *format, ...)
 }
 
 /* Called with the mutex held; gives it up meanwhile. */
-static void writer_write(struct log_entry *entry)
+static bool writer_write(struct log_entry *entry)
 {
+	bool written;
+
 	pthread_mutex_unlock(&logger.mutex);
-	entry_write(entry);
+	written = entry_write(entry);
 	pthread_mutex_lock(&logger.mutex);
+	return written;
 }
 
 /* Is it time to say so?  In the end it is. */
@@ -206,18 +212,23 @@ static void writer_wait(bool lost)
 		(void)pthread_cond_wait(&logger.filled, &logger.mutex);
 }
 
-/* Not by way of the ring, which may be full again. */
+/*
+ * Not by way of the ring, which may be full again.  What cannot be said now is
+ * said the next time.
+ */
 static void writer_report_lost(struct log_entry *entry, uint64_t lost)
 {
+	logger.reported += lost;
 	if (!level_is_logged(LOG_WARNING))
 		return;
 	log_entry_init(entry, LOG_WARNING, MESSAGE_ENTRIES_LOST);
 	log_entry_add(entry, "ECHOD_ENTRIES_LOST", "%" PRIu64, lost);
 	entry_finish(entry,
-		     "%" PRIu64 " log entries were lost: the log was not "
-		     "written as fast as they came",
+		     "%" PRIu64 " log entries were lost: the log did not take "
+		     "them, or not as fast as they came",
 		     lost);
-	writer_write(entry);
+	if (!writer_write(entry) && !logger.stopping)
+		logger.reported -= lost;
 }
 
 static void *writer_run(void *unused UNUSED)
@@ -234,9 +245,9 @@ static void *writer_run(void *unused UNUSED)
 		lost = log_dropped() - logger.reported;
 		if (!log_ring_is_empty(&logger.ring)) {
 			log_ring_take(&logger.ring, &entry);
-			writer_write(&entry);
+			if (!writer_write(&entry))
+				count_dropped();
 		} else if (lost > 0 && writer_may_report()) {
-			logger.reported += lost;
 			writer_report_lost(&entry, lost);
 		} else if (logger.stopping) {
 			break;
@@ -315,8 +326,7 @@ static void entry_enqueue(const struct log_entry *entry)
 	if (log_ring_put(&logger.ring, entry))
 		pthread_cond_signal(&logger.filled);
 	else
-		atomic_fetch_add_explicit(&logger.dropped, 1,
-					  memory_order_relaxed);
+		count_dropped();
 }
 
 static void entry_submit(struct log_entry *entry)
@@ -331,7 +341,7 @@ static void entry_submit(struct log_entry *entry)
 	if (state != LOG_DIRECT)
 		return;
 	logger.to_journal = stderr_is_journal();
-	entry_write(entry);
+	(void)entry_write(entry); /* there is nobody left to tell */
 }
 
 void log_entry_commit(struct log_entry *entry, const char *format, ...)

@@ -108,6 +108,8 @@ void stderr_expect_nothing(int fd)
 
 int __wrap_journal_sendv(const struct iovec *fields, int count)
 {
+	int result;
+
 	pthread_mutex_lock(&journal.held);
 	pthread_mutex_unlock(&journal.held);
 	pthread_mutex_lock(&journal.mutex);
@@ -117,8 +119,9 @@ int __wrap_journal_sendv(const struct iovec *fields, int count)
 		journal.entries[journal.count].fields[i] =
 			strndup(fields[i].iov_base, fields[i].iov_len);
 	journal.entries[journal.count++].count = (size_t)count;
+	result = journal.result;
 	pthread_mutex_unlock(&journal.mutex);
-	return journal.result;
+	return result;
 }
 
 void journal_fake(int result)
@@ -126,7 +129,9 @@ void journal_fake(int result)
 	struct stat status;
 	char stream[64];
 
+	pthread_mutex_lock(&journal.mutex);
 	journal.result = result;
+	pthread_mutex_unlock(&journal.mutex);
 	CALL(fstat(STDERR_FILENO, &status));
 	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev,
 		 (uintmax_t)status.st_ino);

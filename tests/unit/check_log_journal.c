@@ -277,6 +277,34 @@ START_TEST(lost_entries_are_reported_with_their_number)
 }
 END_TEST
 
+/* It is tried to say so, and said once that can be done. */
+START_TEST(entries_that_the_journal_does_not_take_are_lost)
+{
+	journal_fake(-ENOBUFS);
+	ck_assert_int_eq(log_start(NULL), 0);
+	for (int i = 0; i < 3; i++)
+		log_message(LOG_INFO, NULL, "%d", i);
+	AWAIT(journal_count() == 4);
+	journal_fake(0);
+	log_stop();
+	ck_assert_uint_eq(log_dropped(), 3);
+	ck_assert_uint_eq(journal_count(), 5);
+	journal_expect(4, "ECHOD_ENTRIES_LOST", "3");
+}
+END_TEST
+
+START_TEST(journal_that_fails_to_the_end_is_given_up)
+{
+	journal_fake(-ENOBUFS);
+	ck_assert_int_eq(log_start(NULL), 0);
+	log_message(LOG_INFO, NULL, TEXT);
+	log_stop();
+	ck_assert_uint_eq(log_dropped(), 1);
+	ck_assert_uint_ge(journal_count(), 2);
+	ck_assert_uint_le(journal_count(), 3);
+}
+END_TEST
+
 START_TEST(stop_gives_up_a_stopped_journal)
 {
 	journal_hold();
@@ -310,6 +338,8 @@ static Suite *make_suite(void)
 	tcase_add_test(queue, queued_entries_are_the_same);
 	tcase_add_test(queue, stopped_journal_holds_up_nobody);
 	tcase_add_test(queue, lost_entries_are_reported_with_their_number);
+	tcase_add_test(queue, entries_that_the_journal_does_not_take_are_lost);
+	tcase_add_test(queue, journal_that_fails_to_the_end_is_given_up);
 	tcase_add_test(queue, stop_gives_up_a_stopped_journal);
 	suite_add_tcase(suite, queue);
 	return suite;

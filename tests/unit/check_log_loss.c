@@ -10,17 +10,20 @@
 
 #include "common/macros.h"
 #include "echod/log.h"
+#include "unit/await.h"
 #include "unit/capture.h"
 #include "unit/harness.h"
 #include "unit/injection.h"
 #include "unit/sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /* More than the queue takes, whatever their length. */
 #define TOO_MANY 10000
@@ -108,8 +111,8 @@ static void expect_loss(unsigned lost)
 	char line[128];
 
 	snprintf(line, sizeof(line),
-		 "echod: %u log entries were lost: the log was not written as "
-		 "fast as they came",
+		 "echod: %u log entries were lost: the log did not take them, "
+		 "or not as fast as they came",
 		 lost);
 	stderr_expect(output, line);
 }
@@ -188,6 +191,26 @@ START_TEST(loss_is_not_reported_below_its_level)
 }
 END_TEST
 
+/* In that it is told at the end, if not before. */
+START_TEST(entries_that_cannot_be_written_are_lost)
+{
+	int taken = dup(STDERR_FILENO), full = open("/dev/full", O_WRONLY);
+
+	ck_assert_int_ge(full, 0);
+	start();
+	ck_assert_int_eq(dup2(full, STDERR_FILENO), STDERR_FILENO);
+	log_message(LOG_INFO, NULL, "in vain");
+	log_message(LOG_INFO, NULL, "in vain");
+	AWAIT(log_dropped() == 2);
+	ck_assert_int_eq(dup2(taken, STDERR_FILENO), STDERR_FILENO);
+	log_stop();
+	expect_loss(2);
+	stderr_expect_nothing(output);
+	close(full);
+	close(taken);
+}
+END_TEST
+
 static void *stop_run(void *unused UNUSED)
 {
 	log_stop();
@@ -222,6 +245,7 @@ static Suite *make_suite(void)
 	tcase_add_test(loss, each_loss_is_reported_once);
 	tcase_add_test(loss, loss_is_reported_once_a_minute);
 	tcase_add_test(loss, loss_is_not_reported_below_its_level);
+	tcase_add_test(loss, entries_that_cannot_be_written_are_lost);
 	tcase_add_test(loss, loss_is_reported_at_the_end);
 	suite_add_tcase(suite, loss);
 	return suite;
