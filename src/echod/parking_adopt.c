@@ -17,16 +17,14 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Skip what was echoed of it already: 0 or -errno as position_read(). */
+/* Skip what was echoed of it already: 0 or -errno. */
 static int parking_catch_up(struct parking *parking, int fd)
 {
-	size_t echoed;
-	int error = position_read(fd, &echoed);
+	size_t skipped;
+	int error = position_catch_up(fd, &skipped);
 
 	if (error == 0)
-		error = position_skip(fd, echoed);
-	if (error == 0)
-		parking->skipped += echoed;
+		parking->skipped += skipped;
 	return error;
 }
 

@@ -151,3 +151,10 @@ int position_skip(int fd, size_t echoed)
 	}
 	return 0;
 }
+
+int position_catch_up(int fd, size_t *skipped)
+{
+	int error = position_read(fd, skipped);
+
+	return error < 0 ? error : position_skip(fd, *skipped);
+}

@@ -59,4 +59,10 @@ int position_taken(int fd, bool tcp, uint64_t *taken) MUST_CHECK;
  */
 int position_skip(int fd, size_t echoed) MUST_CHECK;
 
+/*
+ * Both: whoever serves the socket from now on begins where its predecessor
+ * stopped.  0 and the number of bytes skipped, or -errno of either.
+ */
+int position_catch_up(int fd, size_t *skipped) MUST_CHECK;
+
 #endif

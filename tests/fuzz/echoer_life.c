@@ -42,11 +42,9 @@ static void adopt(struct echoer *echoer, unsigned peer, int fd)
 		.name = "left", .tcp = true, .sole = true, .adopted = true
 	};
 	struct address address = { .length = sizeof(address.in6) };
-	size_t echoed;
-	int error = position_read(fd, &echoed);
+	size_t skipped;
+	int error = position_catch_up(fd, &skipped);
 
-	if (error == 0)
-		error = position_skip(fd, echoed);
 	if (error == -ENOTCONN) {
 		close(fd);
 		return;
