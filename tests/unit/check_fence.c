@@ -14,6 +14,7 @@
 #include "unit/sockets.h"
 #include "unit/wire.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <poll.h>
@@ -39,33 +40,40 @@ static int open_wildcard(const char *literal)
 	return udp_socket(&any);
 }
 
-static void write_file(const char *path, const char *text)
+/* False where nobody may: in some containers. */
+static bool write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
+	if (fd < 0 && errno == EROFS) {
+		(void)fprintf(stderr, "# not tested: %s is not ours\n", path);
+		return false;
+	}
 	ck_assert_msg(fd >= 0, "%s", path);
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	ck_assert_int_eq(close(fd), 0);
+	return true;
 }
 
 /* Let the kernel deliver by IPv4, too, what it drops by default. */
-static void believe_everything(void)
+static bool believe_everything(void)
 {
 	static const char *const devices[] = { "all", "inside" };
+	static const char *const settings[][2] = { { "accept_local", "1" },
+						   { "route_localnet", "1" },
+						   { "rp_filter", "0" } };
 	char path[128];
 
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
-		snprintf(path, sizeof(path),
-			 "/proc/sys/net/ipv4/conf/%s/accept_local", devices[i]);
-		write_file(path, "1");
-		snprintf(path, sizeof(path),
-			 "/proc/sys/net/ipv4/conf/%s/route_localnet",
-			 devices[i]);
-		write_file(path, "1");
-		snprintf(path, sizeof(path),
-			 "/proc/sys/net/ipv4/conf/%s/rp_filter", devices[i]);
-		write_file(path, "0");
+		for (size_t j = 0; j < ARRAY_SIZE(settings); j++) {
+			snprintf(path, sizeof(path),
+				 "/proc/sys/net/ipv4/conf/%s/%s", devices[i],
+				 settings[j][0]);
+			if (!write_file(path, settings[j][1]))
+				return false;
+		}
 	}
+	return true;
 }
 
 static const struct {
@@ -107,9 +115,8 @@ START_TEST(what_comes_by_the_wire_is_not_from_us)
 	const char *from = forgeries[_i].from;
 	int fenced, open;
 
-	if (!namespace_enter_with_wire())
+	if (!namespace_enter_with_wire() || !believe_everything())
 		return;
-	believe_everything();
 	stay_on_one_cpu();
 	open = open_wildcard(from);
 	fenced = open_wildcard(from);
@@ -155,9 +162,8 @@ START_TEST(both_families_are_fenced_on_one_socket)
 			       .in6.sin6_family = AF_INET6 };
 	int fd;
 
-	if (!namespace_enter_with_wire())
+	if (!namespace_enter_with_wire() || !believe_everything())
 		return;
-	believe_everything();
 	stay_on_one_cpu();
 	fd = fd_open(AF_INET6, SOCK_DGRAM);
 	fd_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
