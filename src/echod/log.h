@@ -57,7 +57,7 @@ void log_await_writer(void);
 /* Write what is queued, for at most a second, and stop the writer. */
 void log_stop(void);
 
-/* Entries dropped so far because the queue was full. */
+/* Entries lost so far: the queue was full, or the log did not take them. */
 uint64_t log_dropped(void);
 
 /* What log_entry_init() began: with its text it is written. */
