@@ -10,6 +10,7 @@
 #include "unit/injection.h"
 #include "unit/rig.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -129,6 +130,37 @@ START_TEST(all_sockets_are_served)
 	crew_post(&crew, WORKER_DRAIN);
 	AWAIT(crew_is_finished(&crew));
 	ck_assert_uint_eq(crew_connections(&crew), 0);
+}
+END_TEST
+
+static size_t thread_count(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	size_t count = 0;
+
+	ck_assert_ptr_nonnull(tasks);
+	for (struct dirent *task; (task = readdir(tasks));)
+		count += task->d_name[0] != '.';
+	ck_assert_int_eq(closedir(tasks), 0);
+	return count;
+}
+
+/* The second crew ends as the first: what a sanitizer needs is there by then.
+ */
+START_TEST(no_thread_outlives_the_crew)
+{
+	size_t before;
+
+	listen_on("127.0.0.1:0");
+	start(1);
+	before = thread_count();
+	crew_deinit(&crew);
+	AWAIT(thread_count() == before - 1);
+	ck_assert_int_eq(make_crew(3), 0);
+	ck_assert_int_eq(crew_start(&crew), 0);
+	ck_assert_uint_eq(thread_count(), before + 2);
+	crew_deinit(&crew);
+	AWAIT(thread_count() == before - 1);
 }
 END_TEST
 
@@ -309,6 +341,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, all_sockets_are_served, 0,
 			    ARRAY_SIZE(counts));
+	tcase_add_test(tcase, no_thread_outlives_the_crew);
 	tcase_add_test(tcase, answers_are_those_of_all);
 	tcase_add_test(tcase, counters_are_summed_up);
 	tcase_add_test(tcase, only_listeners_that_are_shared_are_exclusive);

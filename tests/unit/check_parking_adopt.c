@@ -6,6 +6,7 @@
 
 #include "unit/adopt_rig.h"
 #include "unit/harness.h"
+#include "unit/injection.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,10 @@
 #include <unistd.h>
 
 static struct left_lot lot;
+
+INJECTED(int, -1, setsockopt,
+	 (int fd, int level, int option, const void *value, socklen_t length),
+	 (fd, level, option, value, length))
 
 static void setup(void)
 {
@@ -284,6 +289,17 @@ START_TEST(what_finds_no_descriptor_is_lost_and_counted)
 }
 END_TEST
 
+START_TEST(what_cannot_be_looked_at_is_lost_and_counted)
+{
+	(void)leave_connection(&lot);
+	make_workers(1);
+	ck_assert_int_eq(begin(true), 0);
+	setsockopt_fault = (struct fault){ .times = 1, .error = ENOPROTOOPT };
+	parking_adopt(&parking, false);
+	expect_outcome(0, 0, 1);
+}
+END_TEST
+
 /* One of them may be what killed three instances. */
 START_TEST(poisoned_ones_are_reset)
 {
@@ -364,6 +380,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, unix_streams_are_served_and_wait_again, 0,
 			    2);
 	tcase_add_test(tcase, more_than_may_be_are_lost_and_counted);
+	tcase_add_test(tcase, what_cannot_be_looked_at_is_lost_and_counted);
 	tcase_add_test(tcase, poisoned_ones_are_reset);
 	tcase_add_test(tcase, adopted_ones_need_not_be_preserved_again);
 	tcase_add_test(tcase, message_without_descriptors_is_nothing);

@@ -187,6 +187,7 @@ START_TEST(only_unix_streams_are_ends)
 	tcp_pair(fds);
 	for (int i = 0; i < 2; i++) {
 		keep(SERVICE_LOT "0", fds[i]);
+		store_put(SERVICE_LOT "0", fds[i]);
 		ck_assert_int_eq(close(fds[i]), 0);
 	}
 	adopt_with(1, true, false);

@@ -6,13 +6,16 @@
 
 #include "common/macros.h"
 #include "echod/record.h"
+#include "unit/capture.h"
 #include "unit/harness.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -149,6 +152,37 @@ START_TEST(faults_leave_their_time)
 	}
 	stats_collect(record_stats(&record, 1), &sum);
 	ck_assert_uint_eq(sum.values[COUNTER_bytes_sent], 7);
+}
+END_TEST
+
+static int forbidden_call;
+
+/* As the kernel does it to who calls what its filter does not permit. */
+static void forbid(int number)
+{
+	siginfo_t info = {
+		.si_signo = number,
+		.si_code = 1, /* SYS_SECCOMP */
+		.si_syscall = forbidden_call,
+	};
+
+	(void)syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), number, &info);
+}
+
+static const int calls[] = { 0, 9, 10, 101, 4321 };
+
+START_TEST(a_call_that_is_not_permitted_is_named)
+{
+	char line[128];
+	int fd = stderr_capture();
+
+	(void)snprintf(line, sizeof(line),
+		       "echod: system call %d is none that echod needs: it "
+		       "ends (please report this)",
+		       calls[_i]);
+	forbidden_call = calls[_i];
+	end_instance(&record, forbid, SIGSYS);
+	stderr_expect(fd, line);
 }
 END_TEST
 
@@ -328,6 +362,8 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(sigsys, setup, teardown);
 	tcase_add_loop_test(sigsys, faults_leave_their_time, UNDER_VALGRIND,
 			    ARRAY_SIZE(endings));
+	tcase_add_loop_test(sigsys, a_call_that_is_not_permitted_is_named, 0,
+			    ARRAY_SIZE(calls));
 	suite_add_tcase(suite, sigsys);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, faults_leave_their_time, 0, UNDER_VALGRIND);

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "echod/crew.h"
 #include "unit/harness.h"
 #include "unit/injection.h"
 #include "unit/server_rig.h"
@@ -42,6 +43,8 @@ INJECTED(int, -1, bind,
 INJECTED(int, -1, epoll_ctl,
 	 (int epoll_fd, int operation, int fd, struct epoll_event *event),
 	 (epoll_fd, operation, fd, event))
+INJECTED(int, -errno, crew_pin,
+	 (struct crew * crew, const struct options *pinning), (crew, pinning))
 WRAPPED(int, epoll_wait,
 	(int epoll_fd, struct epoll_event *events, int count, int timeout));
 WRAPPED(int, pthread_create,
@@ -155,6 +158,7 @@ static const struct {
 	{ &pthread_create_fault, 1, 1, EAGAIN, EAGAIN,
 	  "cannot start 1 worker: Resource temporarily unavailable (try " },
 	{ &privilege_drop_fault, 0, 1, EPERM, EPERM, "" },
+	{ &crew_pin_fault, 0, 1, EINVAL, EINVAL, "" },
 };
 
 START_TEST(what_cannot_start_says_why_and_leaves_nothing)

@@ -351,6 +351,7 @@ tests_unit_check_message_nonce_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_check_offload_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_options_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=reallocarray
 tests_unit_check_parking_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
+tests_unit_check_parking_adopt_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=setsockopt
 tests_unit_check_parking_lots_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=reallocarray -Wl,--wrap=sendmsg \
 	-Wl,--wrap=socketpair
@@ -390,11 +391,11 @@ tests_unit_check_server_LDFLAGS = $(AM_LDFLAGS) $(wrap_sandbox) \
 	-Wl,--wrap=call_receive_many -Wl,--wrap=intake_is_pending \
 	-Wl,--wrap=report_tick -Wl,--wrap=service_take_sockets
 tests_unit_check_server_failure_LDFLAGS = $(AM_LDFLAGS) $(wrap_sandbox) \
-	-Wl,--wrap=aligned_alloc -Wl,--wrap=bind -Wl,--wrap=epoll_create1 \
-	-Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait -Wl,--wrap=eventfd \
-	-Wl,--wrap=getrandom -Wl,--wrap=mmap -Wl,--wrap=privilege_drop \
-	-Wl,--wrap=pthread_create -Wl,--wrap=read -Wl,--wrap=signalfd \
-	-Wl,--wrap=write
+	-Wl,--wrap=aligned_alloc -Wl,--wrap=bind -Wl,--wrap=crew_pin \
+	-Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl -Wl,--wrap=epoll_wait \
+	-Wl,--wrap=eventfd -Wl,--wrap=getrandom -Wl,--wrap=mmap \
+	-Wl,--wrap=privilege_drop -Wl,--wrap=pthread_create -Wl,--wrap=read \
+	-Wl,--wrap=signalfd -Wl,--wrap=write
 tests_unit_check_service_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_unit_check_service_store_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=sd_notify_barrier -Wl,--wrap=sd_pid_notify_with_fds \

@@ -76,6 +76,18 @@ START_TEST(it_blocks_at_once_while_spinning_is_useless)
 }
 END_TEST
 
+/* In memory that was something else. */
+START_TEST(a_new_reactor_has_learnt_nothing)
+{
+	struct reactor other = { .spin = { LONG_SPAN, SPIN_PATIENCE } };
+
+	ck_assert_int_eq(reactor_init(&other), 0);
+	ck_assert_uint_eq(other.spin.span, NO_SPAN);
+	ck_assert_uint_eq(other.spin.useless, 0);
+	reactor_deinit(&other);
+}
+END_TEST
+
 /* It would not end otherwise. */
 START_TEST(a_timer_ends_it)
 {
@@ -120,6 +132,7 @@ TCase *reactor_spin_case(void)
 	tcase_add_test(tcase, what_is_ready_is_seen_without_blocking);
 	tcase_add_test(tcase, it_does_not_spin_while_a_source_is_ready);
 	tcase_add_test(tcase, it_blocks_at_once_while_spinning_is_useless);
+	tcase_add_test(tcase, a_new_reactor_has_learnt_nothing);
 	tcase_add_test(tcase, a_timer_ends_it);
 	tcase_add_test(tcase, a_failure_while_spinning_is_told);
 	tcase_add_test(tcase, an_interruption_while_spinning_is_none);

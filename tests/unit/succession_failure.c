@@ -105,6 +105,21 @@ START_TEST(a_store_that_cannot_be_asked_is_there_if_it_gave)
 }
 END_TEST
 
+START_TEST(one_thing_that_came_back_is_proof_enough)
+{
+	int ends[2];
+
+	unix_pair(SOCK_STREAM, ends);
+	store_put(SERVICE_LOT "0", ends[0]);
+	/* The first is for a lot that is whole. */
+	socketpair_fault =
+		(struct fault){ .skip = 1, .times = 1, .error = EMFILE };
+	begin_instance(1);
+	ck_assert_uint_eq(socketpair_fault.calls, 2);
+	ck_assert(succession.preserve);
+}
+END_TEST
+
 /* Its counters begin anew with the next, connections go on. */
 START_TEST(a_record_that_cannot_be_stored_is_done_without)
 {
@@ -253,6 +268,7 @@ TCase *succession_failure_case(void)
 	tcase_add_test(tcase, crash_now_and_then_resets_nothing);
 	tcase_add_test(tcase, without_descriptors_what_was_left_is_served);
 	tcase_add_test(tcase, a_store_that_cannot_be_asked_is_there_if_it_gave);
+	tcase_add_test(tcase, one_thing_that_came_back_is_proof_enough);
 	tcase_add_test(tcase, a_record_that_cannot_be_stored_is_done_without);
 	tcase_add_test(tcase,
 		       a_record_that_nobody_could_be_told_of_replaces_none);
