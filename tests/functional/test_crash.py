@@ -29,7 +29,9 @@ CONNECTIONS = min(int(os.environ.get("ECHOD_CONNECTIONS", "300")),
                   resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100)
 LIFE_MAX = 0.12  # seconds of a process, from its start
 SHORT_LIFE_MAX = 0.015  # this ends before it has recovered, or just after
-CALL_WAIT = 0.7  # seconds for a system call to happen as often as is asked for
+# Seconds for a system call to happen as often as is asked for; so many times as
+# long while the machine is too busy for most.
+CALL_WAIT, CALL_PATIENCE = 0.7, 8
 LATE = 0.5  # seconds that a busy machine may not run it
 AT_ONCE = ("--preserve-after=0",)
 
@@ -138,12 +140,13 @@ def _kill_at(keeper, strace, plan, workers=(1,)):
     keeper.how["wrapper"] = wrappers[0]
     keeper.kill(ready=False)
     reached = []
-    for entry, wrapper, count in zip(plan, wrappers[1:],
-                                     itertools.cycle(workers)):
+    for tried, (entry, wrapper, count) in enumerate(
+            zip(plan, wrappers[1:], itertools.cycle(workers))):
         keeper.how["wrapper"] = wrapper
         keeper.arguments[1] = str(count)
         before = len(keeper.ends)
-        deadline = time.monotonic() + CALL_WAIT
+        deadline = time.monotonic() + CALL_WAIT * (
+            CALL_PATIENCE if 2 * len(reached) < tried else 1)
         while len(keeper.ends) == before and time.monotonic() < deadline:
             keeper.turn(0.05)
         if len(keeper.ends) == before:
