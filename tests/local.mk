@@ -319,7 +319,9 @@ compare: all
 # --- Speed; see tests/bench/*.py for what each prints ---
 # Not measured under `make check`, and built only when asked for.
 EXTRA_PROGRAMS = $(timed_programs) tests/bench/bare \
-	tests/bench/echod-unconfined tests/bench/sources
+	tests/bench/any-filter tests/bench/echod-unconfined tests/bench/sources
+tests_bench_any_filter_SOURCES = tests/bench/any_filter.c
+tests_bench_any_filter_LDADD =
 tests_bench_bare_SOURCES = tests/bench/bare.c
 tests_bench_bare_LDADD =
 tests_bench_sources_SOURCES = tests/bench/sources.c
@@ -352,7 +354,7 @@ bench-client: all
 
 # What do the guards cost?  BENCH: see guards.py.
 bench-guards: all
-	@$(MAKE) $(AM_MAKEFLAGS) tests/bench/sources \
+	@$(MAKE) $(AM_MAKEFLAGS) tests/bench/any-filter tests/bench/sources \
 		tests/bench/echod-unconfined
 	@$(tests_environment) \
 		BENCH_BIN='$(abs_top_builddir)/tests/bench'; export BENCH_BIN; \

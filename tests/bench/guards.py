@@ -53,8 +53,9 @@ LIMITED = ("--udp-rate=1000000/100000000",)
 UNLIMITED = ("--udp-rate=0", "--allow-source-ports=all")
 UNWATCHED = ("--min-progress=0",)
 LOOP_TTL = (*LIMITED, "--loop-ttl")
-# As an option, but it is none: without the sandbox, as callgrind needs it.
-UNCONFINED = "unconfined"
+# As options, but they are none: without the sandbox, as callgrind needs it, and
+# under a filter that allows everything, without which there is no sandbox.
+UNCONFINED, ANY_FILTER = "unconfined", "any-filter"
 
 WILDCARD = {4: "0.0.0.0", 6: "[::]"}
 SERVER = {4: "10.7.0.1", 6: "fd07::1"}
@@ -105,7 +106,10 @@ def _cells():
     for cell in traffic:
         yield _named("ttl", cell, on=LOOP_TTL, off=LIMITED)
     for cell in (*traffic[:2], tcp):
-        yield _named("sandbox", cell, off=(*cell.on, UNCONFINED))
+        bare = (*cell.on, UNCONFINED)
+        yield _named("sandbox", cell, off=bare)
+        yield _named("filter", cell, on=(*bare, ANY_FILTER), off=bare)
+        yield _named("calls", cell, off=(*bare, ANY_FILTER))
     # What noise alone makes of it.
     yield _named("nothing", traffic[1], on=UNLIMITED)
 
@@ -178,10 +182,12 @@ def serving(cell, options, wrapper=()):
             program = os.open(os.path.join(BENCH_BIN, "echod-unconfined"),
                               os.O_RDONLY | os.O_CLOEXEC)
             stack.callback(os.close, program)
+        if ANY_FILTER in options:
+            wrapper = (os.path.join(BENCH_BIN, "any-filter"),)
         echod = daemon.Echod(
             "-w", "1", "-l", f"{cell.transport}:{WILDCARD[cell.family]}:0",
-            *(it for it in options if it != UNCONFINED), wrapper=wrapper,
-            program=program, dumpable=False)
+            *(it for it in options if it not in (UNCONFINED, ANY_FILTER)),
+            wrapper=wrapper, program=program, dumpable=False)
         stack.callback(echod.release)
         with echod:
             yield echod, echod.address(cell.transport)[1]
