@@ -20,6 +20,22 @@ check-valgrind:
 		TESTS='$(filter-out $(without_valgrind),$(UNIT_TESTS))' \
 		LOG_COMPILER='$(SHELL) $(abs_srcdir)/tests/analysis/valgrind'
 
+# The tests of the code, SANITIZED of them, in a build of its own for each of the
+# SANITIZERS.  Where addresses are too random for a runtime, they need not be.
+SANITIZERS = address,undefined thread
+SANITIZED = $(FUNCTIONAL_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS)
+check-sanitizers:
+	@fixed=; ! setarch -R true 2>/dev/null || fixed='setarch -R'; status=0; \
+	for each in $(SANITIZERS); do \
+		$(MKDIR_P) sanitizers/$$each && (cd sanitizers/$$each && \
+		{ test -f Makefile || $(abs_top_srcdir)/configure -q \
+			CC='$(CC)' CFLAGS='-g -O1' $(configure_programs) \
+			--enable-sanitizers=$$each; } && \
+		$(MAKE) $(AM_MAKEFLAGS) all && \
+		$$fixed $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SANITIZED)') || \
+		status=1; \
+	done; exit $$status
+
 # How many mistakes in the daemon no test notices: MUTANTS of them, by lot (0:
 # all).  It goes on where it was ended.  MUTATE: see tests/mutation/mutate.py.
 MUTANTS = 300
@@ -88,12 +104,13 @@ coverage-mcdc:
 	exit $$status
 
 clean-analysis:
-	rm -rf coverage mcdc mutation
+	rm -rf coverage mcdc mutation sanitizers
 	find . -name '*.gcda' -exec rm -f {} +
 	find . -name '*.gcno' -exec rm -f {} +
 CLEANFILES += coverage.json coverage.txt
 
-.PHONY: check-analyzer check-mutation check-valgrind clean-analysis coverage \
+.PHONY: check-analyzer check-mutation check-sanitizers check-valgrind \
+	clean-analysis coverage \
 	coverage-mcdc coverage-told
 
 EXTRA_DIST += $(ANALYSIS_TESTS) \
