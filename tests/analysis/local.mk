@@ -32,7 +32,7 @@ check-sanitizers:
 			CC='$(CC)' CFLAGS='-g -O1' $(configure_programs) \
 			--enable-sanitizers=$$each; } && \
 		$(MAKE) $(AM_MAKEFLAGS) all && \
-		$$fixed $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SANITIZED)') || \
+		$$fixed $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(strip $(SANITIZED))') || \
 		status=1; \
 	done; exit $$status
 
