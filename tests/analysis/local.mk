@@ -20,10 +20,10 @@ check-valgrind:
 		TESTS='$(filter-out $(without_valgrind),$(UNIT_TESTS))' \
 		LOG_COMPILER='$(SHELL) $(abs_srcdir)/tests/analysis/valgrind'
 
-# The tests of the code, SANITIZED of them, in a build of its own for each of the
-# SANITIZERS.  Where addresses are too random for a runtime, they need not be.
+# The tests of the code in a build for each of the SANITIZERS, which knows their
+# names.  Where addresses are too random for a runtime, they need not be.
 SANITIZERS = address,undefined thread
-SANITIZED = $(FUNCTIONAL_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS)
+SANITIZED = $$(FUNCTIONAL_TESTS) $$(UNIT_TESTS) $$(FUZZ_TESTS)
 check-sanitizers:
 	@fixed=; ! setarch -R true 2>/dev/null || fixed='setarch -R'; status=0; \
 	for each in $(SANITIZERS); do \
@@ -32,7 +32,7 @@ check-sanitizers:
 			CC='$(CC)' CFLAGS='-g -O1' $(configure_programs) \
 			--enable-sanitizers=$$each; } && \
 		$(MAKE) $(AM_MAKEFLAGS) all && \
-		$$fixed $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(strip $(SANITIZED))') || \
+		$$fixed $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SANITIZED)') || \
 		status=1; \
 	done; exit $$status
 
