@@ -78,13 +78,14 @@ class Trial:
     def suffer(self, call, errno, when):
         """The call fails."""
         self._begin(BRIEF)
-        with self._trace(failure(call, errno, when)) as fault:
-            try:
+        fault = self._trace(failure(call, errno, when))
+        try:
+            with fault:
                 self._play()
                 if "+" in when and not self._scenario.ends:
                     self._expect_rest(fault)
-            finally:
-                self.struck = fault.struck()
+        finally:
+            self.struck = fault.struck()  # to the end: strace has written it
         if self._has_died():
             self._expect_orderly(call, errno)
         self._service.nudges = errno == "EAGAIN"
