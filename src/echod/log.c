@@ -214,10 +214,12 @@ static void writer_wait(bool lost)
 
 /*
  * Not by way of the ring, which may be full again.  What cannot be said now is
- * said the next time.
+ * said the next time, of which there is one after the end was asked for.
  */
 static void writer_report_lost(struct log_entry *entry, uint64_t lost)
 {
+	bool last = logger.stopping;
+
 	logger.reported += lost;
 	if (!level_is_logged(LOG_WARNING))
 		return;
@@ -227,7 +229,7 @@ static void writer_report_lost(struct log_entry *entry, uint64_t lost)
 		     "%" PRIu64 " log entries were lost: the log did not take "
 		     "them, or not as fast as they came",
 		     lost);
-	if (!writer_write(entry) && !logger.stopping)
+	if (!writer_write(entry) && !last)
 		logger.reported -= lost;
 }
 
