@@ -11,7 +11,7 @@ import socket
 import faulty
 import netspace
 from client import connect, nobody
-from daemon import Echod
+from daemon import Echod, sanitized
 from echodtest import case, main, note, scratch_directory, until
 from pinger import Echoping, echoping
 
@@ -94,7 +94,8 @@ def busy_poll():
                 sum(_load(target, "--rate=100", *options)["cpu"].values())
                 for options in ((), ("--busy-poll",)))
             note(f"CPU at 100 messages a second: {asleep} ns, {awake} ns")
-            assert awake > 5 * asleep, (asleep, awake)
+            # With a sanitizer each message takes some of what there is.
+            assert awake > (2 if sanitized() else 5) * asleep, (asleep, awake)
 
 
 @case("sizes from 1 byte to 1 MiB, deep pipelines, TCP")
