@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,24 @@ static void log_entries(unsigned count)
 	for (unsigned i = 0; i < count; i++)
 		log_message(LOG_INFO, NULL, "entry %u", i);
 }
+
+static atomic_bool joined;
+
+/* Long enough for whoever awaits it to have to wait. */
+static void join_late(void)
+{
+	(void)usleep(50000);
+	atomic_store(&joined, true);
+}
+
+/* Its thread may then do no more than write: of that the sandbox is made. */
+START_TEST(the_writer_is_awaited)
+{
+	ck_assert_int_eq(log_start(join_late), 0);
+	log_await_writer();
+	ck_assert(atomic_load(&joined));
+}
+END_TEST
 
 /* Lengths that make every part of a record lie across the ring's end. */
 START_TEST(order_is_kept)
@@ -256,6 +275,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(stop, setup, NULL);
 	tcase_set_timeout(stop, TEST_TIMEOUT_SEC);
 	tcase_add_test(stop, stop_without_start_does_nothing);
+	tcase_add_test(stop, the_writer_is_awaited);
 	tcase_add_test(stop, stop_writes_what_is_queued);
 	tcase_add_test(stop, after_stop_the_caller_writes);
 	tcase_add_test(stop, stop_gives_up_a_full_pipe);
