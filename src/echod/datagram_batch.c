@@ -113,7 +113,8 @@ static bool has_room(const struct reply_plan *train, unsigned length,
 	bool fits = segment == train->segment ||
 		    (datagrams == 1 && length < train->segment);
 
-	return fits && length > 0 && length <= train->space &&
+	/* For an empty one there is none: 0 - 1 is more than any space. */
+	return fits && length - 1 < train->space &&
 	       train->datagrams + datagrams <= TRAIN_SEGMENTS_MAX;
 }
 
@@ -142,10 +143,10 @@ static void join(struct mmsghdr *reply, struct reply_plan *train,
 	       message->msg_hdr.msg_iov->iov_base, length);
 	payload->iov_len += length;
 	train->datagrams += datagrams;
-	if (is_last(length, datagrams, train->segment))
+	/* A shorter one ends it; none is empty: see has_room(). */
+	train->space -= length;
+	if (length != datagrams * train->segment)
 		train->space = 0;
-	else
-		train->space -= length;
 }
 
 /* Each keeps its room, which the other message cannot use any more. */
