@@ -32,6 +32,7 @@ static struct {
 	pthread_mutex_t mutex; /* of the entries */
 	pthread_mutex_t held;  /* locked: it does not answer */
 	int result;
+	void (*hook)(void);
 	size_t count;
 	struct {
 		size_t count;
@@ -121,7 +122,14 @@ int __wrap_journal_sendv(const struct iovec *fields, int count)
 	journal.entries[journal.count++].count = (size_t)count;
 	result = journal.result;
 	pthread_mutex_unlock(&journal.mutex);
+	if (journal.hook)
+		journal.hook();
 	return result;
+}
+
+void journal_set_hook(void (*hook)(void))
+{
+	journal.hook = hook;
 }
 
 void journal_fake(int result)

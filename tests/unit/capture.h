@@ -36,6 +36,9 @@ void journal_fake(int result);
 void journal_hold(void);
 void journal_release(void);
 
+/* Called with each entry, in the thread that sends it; NULL: nothing is. */
+void journal_set_hook(void (*hook)(void));
+
 /* Entries so far; the fields of one; the value of one of them, or NULL. */
 size_t journal_count(void);
 size_t journal_field_count(size_t entry);

@@ -3,7 +3,7 @@
  * Entries with their fields, for the journal: when standard error is it, what
  * it gets, and what is left out for want of room.
  *
- * Link with -Wl,--wrap=journal_sendv.
+ * Link with -Wl,--wrap=journal_sendv -Wl,--wrap=pthread_cond_clockwait.
  */
 #include "config.h"
 
@@ -12,8 +12,11 @@
 #include "unit/await.h"
 #include "unit/capture.h"
 #include "unit/harness.h"
+#include "unit/injection.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +26,13 @@
 
 #define TEXT "a text that comes last"
 
+WRAPPED(int, pthread_cond_clockwait,
+	(pthread_cond_t * condition, pthread_mutex_t *mutex, clockid_t clock,
+	 const struct timespec *deadline));
+
 static int output;
+static pthread_t tester;
+static sem_t stopping;
 
 static void setup(void)
 {
@@ -305,6 +314,43 @@ START_TEST(journal_that_fails_to_the_end_is_given_up)
 }
 END_TEST
 
+/* Only log_stop() waits for a time in the test's own thread. */
+int __wrap_pthread_cond_clockwait(pthread_cond_t *condition,
+				  pthread_mutex_t *mutex, clockid_t clock,
+				  const struct timespec *deadline)
+{
+	if (pthread_equal(pthread_self(), tester))
+		ck_assert_int_eq(sem_post(&stopping), 0);
+	return __real_pthread_cond_clockwait(condition, mutex, clock, deadline);
+}
+
+static void await_the_stop(void)
+{
+	if (journal_count() != 2)
+		return;
+	while (sem_wait(&stopping) < 0)
+		;
+	journal_fake(0);
+}
+
+/* The entry, that it was lost, for the first time, and for the second. */
+START_TEST(report_that_failed_is_tried_once_more_at_the_end)
+{
+	tester = pthread_self();
+	ck_assert_int_eq(sem_init(&stopping, 0, 0), 0);
+	journal_fake(-ENOBUFS);
+	journal_set_hook(await_the_stop);
+	ck_assert_int_eq(log_start(NULL), 0);
+	log_message(LOG_INFO, NULL, TEXT);
+	AWAIT(journal_count() == 2);
+	log_stop();
+	journal_set_hook(NULL);
+	ck_assert_uint_eq(log_dropped(), 1);
+	ck_assert_uint_eq(journal_count(), 3);
+	journal_expect(2, "ECHOD_ENTRIES_LOST", "1");
+}
+END_TEST
+
 START_TEST(stop_gives_up_a_stopped_journal)
 {
 	journal_hold();
@@ -340,6 +386,7 @@ static Suite *make_suite(void)
 	tcase_add_test(queue, lost_entries_are_reported_with_their_number);
 	tcase_add_test(queue, entries_that_the_journal_does_not_take_are_lost);
 	tcase_add_test(queue, journal_that_fails_to_the_end_is_given_up);
+	tcase_add_test(queue, report_that_failed_is_tried_once_more_at_the_end);
 	tcase_add_test(queue, stop_gives_up_a_stopped_journal);
 	suite_add_tcase(suite, queue);
 	return suite;
