@@ -49,14 +49,10 @@ static void connection_hold(struct connection *connection,
 	struct worker *worker = worker_of(&connection->source);
 
 	/* There is room for it: see connection_must_peek(). */
-	if (rest) {
+	if (rest)
 		connection->held = held_copy(&worker->held, rest, length);
-		/* Should we be killed now, no FIN is to hide that loss. */
-		if (connection->stream.tcp)
-			(void)socket_set_abortive(connection->source.fd, true);
-	} else if (!connection->peeks) {
+	else if (!connection->peeks)
 		STATS_COUNT(worker->stats, buffer_limited, 1);
-	}
 	connection->state = CONNECTION_HOLDING;
 	event_source_consume(&connection->source, EPOLLOUT);
 	event_source_want(&connection->source, EPOLLOUT);
@@ -65,8 +61,6 @@ static void connection_hold(struct connection *connection,
 
 static void connection_resume(struct connection *connection)
 {
-	if (connection->held && connection->stream.tcp)
-		(void)socket_set_abortive(connection->source.fd, false);
 	connection_drop_held(connection);
 	connection_unwatch(connection);
 	connection->state = CONNECTION_ECHOING;

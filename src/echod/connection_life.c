@@ -51,7 +51,13 @@ static void connection_free(struct connection *connection, const char *reason)
 	worker_release_connection(worker);
 }
 
-void connection_close(struct connection *connection, const char *reason)
+/* Not so if bytes are left with the kernel until they were sent. */
+static bool connection_owns_bytes(const struct connection *connection)
+{
+	return connection->stream.tcp && !connection->peeks;
+}
+
+static void connection_leave(struct connection *connection, const char *reason)
 {
 	struct worker *worker = worker_of(&connection->source);
 
@@ -63,6 +69,13 @@ void connection_close(struct connection *connection, const char *reason)
 	connection_free(connection, reason);
 }
 
+void connection_close(struct connection *connection, const char *reason)
+{
+	if (connection_owns_bytes(connection))
+		(void)socket_set_abortive(connection->source.fd, false);
+	connection_leave(connection, reason);
+}
+
 /* For a connection that is broken, or that echod ends with bytes left over. */
 static void connection_reset(struct connection *connection, const char *reason)
 {
@@ -70,7 +83,7 @@ static void connection_reset(struct connection *connection, const char *reason)
 		socket_disconnect(connection->source.fd);
 	else
 		socket_reset_on_close(connection->source.fd);
-	connection_close(connection, reason);
+	connection_leave(connection, reason);
 }
 
 /* Of what arrived, which for a FIN has to be all. */
@@ -198,6 +211,18 @@ static void connection_dismiss(struct worker *worker, int fd,
 	worker_cancel_connection(worker);
 }
 
+/* No FIN is to hide what we had received, and not sent yet. */
+static void connection_prepare_for_a_kill(
+	const struct connection *connection,
+	const struct connection_origin *origin)
+{
+	bool owns = connection_owns_bytes(connection);
+
+	/* An earlier instance, with another --preserve, may have done so. */
+	if (owns || (origin->adopted && origin->tcp))
+		(void)socket_set_abortive(connection->source.fd, owns);
+}
+
 static int connection_begin(struct worker *worker, int fd,
 			    const struct connection_origin *origin,
 			    const struct address *peer, uint32_t quota,
@@ -237,6 +262,7 @@ int connection_open(struct worker *worker, int fd,
 		connection_dismiss(worker, fd, origin, error);
 		return error;
 	}
+	connection_prepare_for_a_kill(connection, origin);
 	idle_queue_add(&worker->connections, &connection->idle);
 	if (connection->parkable)
 		connection_await_parking(connection);

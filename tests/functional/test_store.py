@@ -23,12 +23,12 @@ def refused():
     sockets = listen_everywhere()
     with Keeper(*AT_ONCE, sockets=sockets, store_max=0) as keeper:
         assert keeper.refused > 0
-        for end in (keeper.hand_over, keeper.kill):
+        for end, ending in ((keeper.hand_over, "FIN"), (keeper.kill, "RST")):
             socks = streams(sockets, 20)
             log = end().log
             assert (end == keeper.kill or "20 connections to end" in log), log
             endings = {client.ending(sock) for sock in socks}
-            assert endings == {"FIN"}, endings
+            assert endings == {ending}, endings
             keeper.await_ready()
         go_on(streams(sockets, 2))
 

@@ -334,6 +334,26 @@ START_TEST(memory_is_bounded)
 }
 END_TEST
 
+/* ... who served it without preserving it, and had a kill reset it. */
+START_TEST(adopted_one_is_closed_as_its_new_owner_wants)
+{
+	struct linger linger = { .l_onoff = 1 };
+	socklen_t length = sizeof(linger);
+
+	open_pair(KIND_TCP);
+	ck_assert_int_eq(
+		setsockopt(fds[SERVER], SOL_SOCKET, SO_LINGER, &linger, length),
+		0);
+	serve_as(ADOPTED, true);
+	ck_assert_int_eq(getsockopt(fds[SERVER], SOL_SOCKET, SO_LINGER, &linger,
+				    &length),
+			 0);
+	ck_assert_int_eq(linger.l_onoff, 0);
+	list_append_all(&worker.unparked, &worker.young.entries);
+	parking_on_capacity(&worker.parking);
+}
+END_TEST
+
 TCase *connection_parked_case(void)
 {
 	TCase *tcase = tcase_create("parked");
@@ -361,5 +381,6 @@ TCase *connection_parked_case(void)
 	tcase_add_test(tcase, unix_stream_that_is_given_up_ends);
 	tcase_add_test(tcase, nothing_is_held);
 	tcase_add_test(tcase, memory_is_bounded);
+	tcase_add_test(tcase, adopted_one_is_closed_as_its_new_owner_wants);
 	return tcase;
 }
