@@ -30,6 +30,7 @@ libechod_a_SOURCES = \
 	src/echod/affinity.c src/echod/affinity.h \
 	src/echod/connection.c src/echod/connection.h \
 	src/echod/connection_journal.c src/echod/connection_journal.h \
+	src/echod/connection_lag.c \
 	src/echod/connection_life.c src/echod/connection_state.h \
 	src/echod/connection_watch.c \
 	src/echod/crew.c src/echod/crew.h \

@@ -5,10 +5,11 @@
  * does not take is copied, into a piece of the worker's pool, for as long as
  * something is held.
  *
- * When the pool is used up, or if the connection is to
- * outlive the process, bytes are left with the kernel instead: they are
- * received with MSG_PEEK and consumed only as far as they could be sent.  Then
- * there is nothing to hold, for one more system call.  Others than TCP do so
+ * When the pool is used up, or if the connection is to outlive the process,
+ * bytes are left with the kernel instead: they are received with MSG_PEEK and
+ * consumed only as far as they could be sent.  Then there is nothing to hold,
+ * for one more system call, which several short messages share where that is
+ * the rule (connection_lag.c).  Others than TCP leave bytes with the kernel
  * always: only for TCP can a buffer of our own be given up with a reset; a Unix
  * socket that is closed tells its peer of a loss only by what is left unread.
  */
@@ -124,14 +125,17 @@ static void connection_on_nothing(struct connection *connection, int error)
 		connection_finish(connection);
 }
 
-/* `received` bytes stand in the scratch buffer, peeked at or consumed. */
-static void connection_reply(struct connection *connection, size_t received,
-			     bool peeked)
+/*
+ * `received` bytes stand in the scratch buffer, peeked at or consumed, behind
+ * those that were echoed before and are still unread.
+ */
+static void connection_reply(struct connection *connection, size_t before,
+			     size_t received, bool peeked)
 {
 	struct worker *worker = worker_of(&connection->source);
+	const unsigned char *data = worker->scratch + before;
 	size_t sent;
-	int error = stream_send(&connection->stream, worker->scratch, received,
-				&sent);
+	int error = stream_send(&connection->stream, data, received, &sent);
 	int lost = 0;
 
 	if (error < 0 && error != -EAGAIN) {
@@ -140,8 +144,7 @@ static void connection_reply(struct connection *connection, size_t received,
 	}
 	/* An empty record is consumed when it was sent, not when it was not. */
 	if (peeked && (sent > 0 || error == 0))
-		lost = stream_consume(&connection->stream, worker->scratch,
-				      sent);
+		lost = connection_consume(connection, sent, error == 0);
 	connection_count(connection, peeked ? sent : received, sent);
 	/* What could not be consumed would be echoed twice. */
 	if (lost < 0) {
@@ -149,14 +152,14 @@ static void connection_reply(struct connection *connection, size_t received,
 		return;
 	}
 	if (error == -EAGAIN)
-		connection_hold(connection,
-				peeked ? NULL : worker->scratch + sent,
+		connection_hold(connection, peeked ? NULL : data + sent,
 				received - sent);
 	/*
 	 * A short read empties a TCP receive queue unless it stopped at urgent
 	 * data or a FIN; a Unix one may also have stopped at a descriptor.
 	 */
-	else if (connection->stream.tcp && received < WORKER_SCRATCH_SIZE &&
+	else if (connection->stream.tcp &&
+		 before + received < WORKER_SCRATCH_SIZE &&
 		 !connection->draining &&
 		 !(connection->source.ready & MORE_TO_COME))
 		event_source_consume(&connection->source, EPOLLIN);
@@ -172,18 +175,28 @@ static void connection_echo(struct connection *connection)
 {
 	struct worker *worker = worker_of(&connection->source);
 	bool peek = connection_must_peek(connection);
+	size_t before = connection->echoed;
 	struct stream_input input;
-	int error = stream_receive(&connection->stream, worker->scratch,
-				   WORKER_SCRATCH_SIZE, peek, &input);
+	int error;
 
+	/* The end, and an urgent mark, show only at the head of the queue. */
+	if (before > 0 && (connection->source.ready & MORE_TO_COME)) {
+		(void)connection_catch_up(connection);
+		return;
+	}
+	error = stream_receive(&connection->stream, worker->scratch,
+			       WORKER_SCRATCH_SIZE, peek, &input);
 	if (error < 0) {
 		connection_on_nothing(connection, -error);
 	} else if (input.end) {
 		connection_close(connection, "closed by peer");
 	} else if (input.length > WORKER_SCRATCH_SIZE) {
 		connection_fail(connection, EMSGSIZE);
+	} else if (before > 0 && input.length <= before) {
+		(void)connection_catch_up(connection);
 	} else {
-		connection_reply(connection, input.length, peek);
+		connection_reply(connection, before, input.length - before,
+				 peek);
 	}
 }
 

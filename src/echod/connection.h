@@ -38,11 +38,12 @@
  * `tcp` tells whether a
  * short read proves an empty receive queue, `records` that it is a seqpacket,
  * `sole` that nobody else can have a duplicate of the descriptor, and that the
- * connection may be parked, `adopted` that an earlier instance has counted it.
+ * connection may be parked, `adopted` that an earlier instance has counted it,
+ * `roomy` that its receive buffer is so large that a little may stay unread.
  */
 struct connection_origin {
 	const char *name;
-	bool tcp, records, sole, adopted;
+	bool tcp, records, sole, adopted, roomy;
 };
 int connection_open(struct worker *worker, int fd,
 		    const struct connection_origin *origin,

@@ -35,6 +35,7 @@ static void connection_free(struct connection *connection, const char *reason)
 		connection_journal_write(journal_of(connection),
 					 worker->reactor.now, reason);
 	connection_drop_held(connection);
+	connection_forget_lag(connection);
 	connection_unwatch(connection);
 	if (connection->quota != 0)
 		quota_give(worker->policy->quota, connection->quota);
@@ -87,11 +88,16 @@ static void connection_reset(struct connection *connection, const char *reason)
 }
 
 /* Of what arrived, which for a FIN has to be all. */
-static bool connection_echoed_all(const struct connection *connection)
+static bool connection_echoed_all(struct connection *connection)
 {
 	int fd = connection->source.fd;
 
-	if (connection->state == CONNECTION_HOLDING || socket_unread(fd) > 0)
+	if (connection->state == CONNECTION_HOLDING)
+		return false;
+	if (connection->echoed > 0 &&
+	    connection_consume(connection, 0, false) < 0)
+		return false;
+	if (socket_unread(fd) > 0)
 		return false;
 	if (!connection->duplicated)
 		return true;
@@ -150,6 +156,7 @@ static struct connection *connection_new(struct worker *worker, int fd,
 		/* It may still lie in a lot that the manager has to close. */
 		.sole = origin->sole && !origin->adopted,
 		.parkable = parkable,
+		.may_lag = parkable && origin->tcp && origin->roomy,
 		.duplicated = origin->adopted && origin->tcp,
 		.logged = logged,
 	};
@@ -279,7 +286,7 @@ bool connection_is_late(struct idle_entry *entry)
 
 	/* What it received came in time, but we were not run. */
 	return connection->state == CONNECTION_ECHOING &&
-	       socket_unread(connection->source.fd) > 0;
+	       socket_unread(connection->source.fd) > connection->echoed;
 }
 
 void connection_evict(struct idle_entry *entry)
@@ -357,6 +364,10 @@ void connection_hand_over(struct idle_entry *entry)
 {
 	struct connection *connection = connection_of(entry);
 
-	if (connection->parked)
-		connection_free(connection, "handed over");
+	if (!connection->parked)
+		return;
+	/* What cannot be consumed is skipped by the next instance. */
+	if (connection->echoed > 0)
+		(void)!connection_consume(connection, 0, false);
+	connection_free(connection, "handed over");
 }

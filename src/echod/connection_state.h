@@ -23,10 +23,13 @@ struct connection {
 	uint32_t watch; /* HOLDING: in the worker's, see connection_watch.c */
 	struct stream stream;
 	uint32_t quota; /* of its source, to be given back */
+	/* Echoed and still unread, in bytes and messages: connection_lag.c. */
+	uint16_t echoed : 12, lag : 4;
 	uint8_t state;
 	bool peeks : 1; /* always: bytes are left with the kernel until sent */
 	bool draining : 1, logged : 1, sole : 1, parkable : 1, parked : 1;
 	bool duplicated : 1; /* in some lot: close(2) does not end it */
+	bool may_lag : 1;
 };
 
 static inline struct connection *connection_of(struct idle_entry *entry)
@@ -57,6 +60,20 @@ void connection_on_ready(struct event_source *source);
 /* In connection_watch.c: begin, and end, to look whether it takes anything. */
 void connection_watch(struct connection *connection);
 void connection_unwatch(struct connection *connection);
+
+/*
+ * In connection_lag.c.  They were sent: take them out of the receive queue, and
+ * those that were left there before; or leave them, if they `may_stay`, for
+ * now.  0 or -errno (recv(2)).
+ */
+int connection_consume(struct connection *connection, size_t sent,
+		       bool may_stay) MUST_CHECK;
+
+/* Only those that were left before: false if that failed, which is its end. */
+bool connection_catch_up(struct connection *connection);
+
+/* Nobody is going to consume it: the connection ends here. */
+void connection_forget_lag(struct connection *connection);
 
 /* In connection_life.c. */
 void connection_drop_held(struct connection *connection);

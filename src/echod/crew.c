@@ -122,6 +122,7 @@ static int crew_open_listener(struct crew *crew, struct worker *worker,
 		.tcp = socket_is_tcp(&socket->identity),
 		.records = socket->identity.type == SOCK_SEQPACKET,
 		.sole = true,
+		.roomy = socket_is_roomy(socket->fd),
 	};
 	error = listener_open(listener, worker, socket->fd,
 			      socket->worker == INTAKE_EVERY_WORKER &&

@@ -76,6 +76,7 @@ static int parking_resume(struct parking *parking, struct parking_lot *lot,
 		.records = identity->type == SOCK_SEQPACKET,
 		.sole = true,
 		.adopted = true,
+		.roomy = socket_is_roomy(fd),
 	};
 	struct address peer;
 	int error;

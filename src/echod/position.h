@@ -4,9 +4,10 @@
  * alone: for a connection whose past nobody remembers.
  *
  * It was served in preserving mode, where bytes are peeked at, sent, and only
- * then consumed, exactly as many as were sent.  So what was written is what was
- * consumed and, if the process ended between sending and consuming, some more:
- * that is still unread, at the head of the receive queue, and must be skipped.
+ * then consumed, exactly as many as were sent, perhaps later with others.  So
+ * what was written is what was consumed and, if the process ended between
+ * sending and consuming, some more: that is still unread, at the head of the
+ * receive queue, and must be skipped.
  *
  *     received from the peer   |<--- consumed --->|<-------- unread -------->|
  *     written to the peer      |<--------- written -------->|

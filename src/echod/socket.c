@@ -25,6 +25,10 @@
 #define ADDRESS_CAPACITY                                                       \
 	(sizeof(struct address) - offsetof(struct address, any))
 
+/* Bytes; what TCP starts from is 128 KiB, unless somebody chose another size.
+ */
+#define ROOMY (64 * 1024)
+
 static int protocol_of(enum transport transport)
 {
 	return transport == TRANSPORT_MPTCP ? IPPROTO_MPTCP : 0;
@@ -277,6 +281,11 @@ unsigned int socket_unread(int fd)
 	int count = 0;
 
 	return ioctl(fd, SIOCINQ, &count) < 0 ? 0 : (unsigned int)count;
+}
+
+bool socket_is_roomy(int fd)
+{
+	return get_option(fd, SOL_SOCKET, SO_RCVBUF, 0) >= ROOMY;
 }
 
 uint32_t socket_overflows(int fd, uint32_t before)

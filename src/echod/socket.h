@@ -104,6 +104,9 @@ unsigned int socket_unacknowledged(int fd);
 /* Bytes (in all records) that can be received; 0 if unknown. */
 unsigned int socket_unread(int fd);
 
+/* Is its receive buffer, or a listener's for those who come, of some size? */
+bool socket_is_roomy(int fd);
+
 /*
  * Datagrams dropped so far because the receive queue was full; as many as
  * before if the kernel does not say.

@@ -108,6 +108,7 @@ int worker_init(struct worker *worker, struct worker_policy *policy,
 	idle_queue_init(&worker->young, &worker->reactor, USEC_INFINITY, NULL);
 	reactor_timer_init(&worker->retry, worker_on_retry);
 	reactor_timer_init(&worker->drain, NULL);
+	reactor_timer_init(&worker->lag, NULL);
 	idle_queue_init(&worker->connections, &worker->reactor,
 			policy->idle_timeout, on_idle);
 	idle_queue_init(&worker->watched, &worker->reactor,

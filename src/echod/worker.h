@@ -93,13 +93,15 @@ struct worker {
 		*scratch; /* WORKER_SCRATCH_SIZE, for one call at a time */
 
 	struct idle_queue connections; /* all of them */
-	struct held_pool held;	       /* of slow readers */
-	struct pool watches;	       /* struct watch */
-	struct idle_queue watched;     /* slow readers */
-	struct idle_queue young;       /* not parked yet, by age */
-	struct list_node late;	       /* to be parked only at a hand-over */
-	struct list_node unparked;     /* to be parked, when there is room */
-	struct worker_waiter parking;  /* for that room */
+	unsigned lagging;	       /* of those: see connection_lag.c */
+	struct reactor_timer lag;
+	struct held_pool held;	      /* of slow readers */
+	struct pool watches;	      /* struct watch */
+	struct idle_queue watched;    /* slow readers */
+	struct idle_queue young;      /* not parked yet, by age */
+	struct list_node late;	      /* to be parked only at a hand-over */
+	struct list_node unparked;    /* to be parked, when there is room */
+	struct worker_waiter parking; /* for that room */
 	bool parking_starved;
 	struct lot lot;
 	struct list_node listeners, datagrams;

@@ -3,10 +3,6 @@
 the line in the table of targets.py."""
 
 REASONS = (
-    ("TCP request/response, connections preserved",
-     "A message takes a third system call: it is consumed only once its echo "
-     "is sent. What that is of the whole depends on what a call into the "
-     "kernel costs a machine."),
     ("TCP request/response",
      "Every good server spends 97 of 100 parts of its CPU time in the "
      "kernel's TCP, so that cells differ by less than rounds do, and the best "
@@ -34,20 +30,15 @@ REASONS = (
      "does not see that, as it is the limit. It is not built: it takes a pipe "
      "for each such connection, and another way for urgent bytes."),
     ("connect + echo + close",
-     "Ten system calls a connection, three of which wait; the handshake and "
-     "close(2) are the kernel's and the same for all. io_uring makes fewer "
-     "calls."),
+     "Twelve system calls a connection, three of which wait, and two see to "
+     "it that a kill resets it; the handshake and close(2) are the kernel's "
+     "and the same for all. io_uring makes fewer calls."),
     ("UDP trains",
      "What is left is copying 1200 bytes twice for each datagram."),
     ("UDP",
      "Nine tenths of the time are the kernel's way of a datagram in and out, "
      "and echod keeps up with the client: a batch finds 6 to 10 of them, not "
      "64, and as much less is shared and sent as a train."),
-    ("user-space instructions per echo, UDP",
-     "By callgrind 94 of them add a datagram to the batch, 69 compare it "
-     "with the one before it, 40 judge it, and 20 are the limiter's. Five, "
-     "by which it is missed, came with the check that an empty datagram "
-     "joins no train."),
     ("CPU per message, 10 busy",
      "At 10 connections the client is the limit and echod is asleep part of "
      "the time; it does not grow from 100 on."),

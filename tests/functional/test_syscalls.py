@@ -6,6 +6,7 @@ Under strace the service is many times slower than the client, so that whenever
 it looks, all 50 connections have a request for it: that is saturation.
 """
 
+import contextlib
 import os
 import re
 import select
@@ -15,6 +16,9 @@ import socket
 import client
 from daemon import Echod, LIMIT, readable, sanitized
 from echodtest import case, main, note, scratch_directory, Skip, until
+from keeper import Keeper
+
+LISTEN = ("-l", "tcp:127.0.0.1:0")
 
 
 def _saturate(address, connections, echoes):
@@ -61,7 +65,7 @@ def _visit(address, visits):
             assert sock.recv(1) == b""
 
 
-def _measure(load, *arguments):
+def _measure(load, *arguments, preserved=False):
     """All system calls of an echod under a load."""
     strace = shutil.which("strace")
     if not strace:
@@ -71,7 +75,12 @@ def _measure(load, *arguments):
     path = os.path.join(scratch_directory(), "calls")
     # -D: echod, not strace, is our child.
     wrapper = (strace, "-D", "-f", "-c", "-o", path)
-    with Echod("-l", "tcp:127.0.0.1:0", wrapper=wrapper) as echod:
+    how = {"wrapper": wrapper}
+    with contextlib.ExitStack() as stack:
+        if preserved:
+            echod = stack.enter_context(Keeper(*LISTEN, **how)).echod
+        else:
+            echod = stack.enter_context(Echod(*LISTEN, **how))
         load(echod.address("tcp"), *arguments)
     calls = until(lambda: os.path.exists(path) and
                   "total" in (found := _calls(path)) and found,

@@ -38,9 +38,11 @@ void echoer_kill(struct echoer *echoer, unsigned calls)
 /* As parking_adopt.c does it. */
 static void adopt(struct echoer *echoer, unsigned peer, int fd)
 {
-	const struct connection_origin origin = {
-		.name = "left", .tcp = true, .sole = true, .adopted = true
-	};
+	const struct connection_origin origin = { .name = "left",
+						  .tcp = true,
+						  .sole = true,
+						  .adopted = true,
+						  .roomy = true };
 	struct address address = { .length = sizeof(address.in6) };
 	size_t skipped;
 	int error = position_catch_up(fd, &skipped);

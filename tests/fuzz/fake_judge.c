@@ -65,11 +65,6 @@ static uint64_t tolerance(void)
 	return fake_is_ticking() ? TICKS_USEC : 0;
 }
 
-static uint64_t unread(const struct fake_stream *stream)
-{
-	return stream->arrived - stream->taken;
-}
-
 uint64_t fake_held(unsigned *holders)
 {
 	uint64_t sum = 0;
@@ -184,8 +179,8 @@ static void check_progress(struct fake_stream *stream)
 /* What came before this moment has been seen, unless something is held up. */
 static bool is_late(const struct fake_stream *stream)
 {
-	return unread(stream) > 0 && !stream->stuck && !fake_is_ticking() &&
-	       stream->unread_since < fake_time();
+	return fake_unechoed(stream) > 0 && !stream->stuck &&
+	       !fake_is_ticking() && stream->unread_since < fake_time();
 }
 
 static uint64_t idle_time(const struct fake_stream *stream)
@@ -234,7 +229,7 @@ bool fake_judge_end(const struct fake_stream *stream)
 
 static bool is_neglected(const struct fake_stream *stream)
 {
-	return stream->told && unread(stream) > 0 && !stream->no_space &&
+	return stream->told && fake_unechoed(stream) > 0 && !stream->no_space &&
 	       !stream->shut && !stream->served &&
 	       !list_is_linked(&stream->file->queued);
 }

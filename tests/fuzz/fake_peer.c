@@ -146,7 +146,7 @@ void fake_send(unsigned peer, size_t size)
 		break_off(stream, ECONNRESET);
 		return;
 	}
-	if (room == fake_config.room_in)
+	if (fake_unechoed(stream) == 0)
 		stream->unread_since = fake_time();
 	stream->arrived += length;
 	fake_wake(stream->file, EPOLLIN | EPOLLPRI);

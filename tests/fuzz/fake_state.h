@@ -10,6 +10,7 @@
 #define ECHOD_TESTS_FUZZ_FAKE_STATE_H
 
 #include "common/list.h"
+#include "common/macros.h"
 #include "fuzz/fake.h"
 #include "fuzz/fuzz.h"
 
@@ -53,7 +54,7 @@ struct fake_stream {
 	size_t phase;	       /* where in the pattern it begins */
 	uint64_t active;       /* when something was taken or written */
 	uint64_t excused;      /* ... or the server saw that it was late */
-	uint64_t unread_since; /* something is */
+	uint64_t unread_since; /* something is that was not echoed yet */
 	uint64_t stuck_since;  /* the last send was cut short or refused */
 	uint64_t span_began;
 	unsigned spans; /* without any progress */
@@ -72,6 +73,12 @@ struct fake_stream {
 	bool hung_up; /* shutdown(2) in both directions */
 	bool excess;  /* there are as many of its source as may be */
 };
+
+/* What is left to echo: who preserves sends before it takes. */
+static inline uint64_t fake_unechoed(const struct fake_stream *stream)
+{
+	return stream->arrived - MAX(stream->taken, stream->written);
+}
 
 /* --- Descriptors --- */
 int fake_file_open(enum fake_kind kind); /* or -1 and EMFILE */

@@ -25,6 +25,9 @@
 struct fake_streams fake_config;
 struct fake_stream fake_peers[FAKE_PEERS];
 
+/* Bytes that were echoed and not consumed. */
+#define UNREAD_MAX 3072
+
 static uint64_t echoed;
 static unsigned served;
 static struct fake_stream *latest; /* of whom a call was made */
@@ -183,7 +186,7 @@ static void take(struct fake_stream *stream, size_t length)
 	stream->active = fake_now();
 	if (stream->has_urgent && stream->taken > stream->urgent)
 		stream->has_urgent = false;
-	if (unread(stream) == 0)
+	if (fake_unechoed(stream) == 0)
 		stream->told = false;
 	fake_moved();
 }
@@ -219,6 +222,8 @@ static void check_echo(const struct fake_stream *stream, const void *data,
 	assert(stream->written + length <= stream->arrived);
 	assert(memcmp(data, fake_pattern(stream, stream->written), length) ==
 	       0);
+	/* ... and is not to leave much of that unread. */
+	assert(stream->written <= stream->taken + UNREAD_MAX);
 }
 
 ssize_t fake_stream_send(int fd, const void *data, size_t length, int flags)
@@ -244,6 +249,8 @@ ssize_t fake_stream_send(int fd, const void *data, size_t length, int flags)
 	if (most == 0)
 		return fake_fails(EAGAIN);
 	stream->written += most;
+	if (fake_unechoed(stream) == 0)
+		stream->told = false;
 	echoed += most;
 	stream->active = fake_now();
 	fake_moved();
@@ -326,7 +333,7 @@ int fake_stream_ioctl(int fd, unsigned long request, int *value)
 	case SIOCINQ:
 		*value = (int)unread(stream);
 		/* It is not its fault that it has not been served. */
-		if (unread(stream) > 0)
+		if (fake_unechoed(stream) > 0)
 			stream->excused = fake_time();
 		return 0;
 	case SIOCOUTQ:

@@ -230,6 +230,7 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, connection_echo_case());
 	suite_add_tcase(suite, connection_hold_case());
 	suite_add_tcase(suite, connection_peek_case());
+	suite_add_tcase(suite, connection_lag_case());
 	suite_add_tcase(suite, connection_unix_case());
 	suite_add_tcase(suite, connection_fault_case());
 	suite_add_tcase(suite, connection_end_case());

@@ -14,6 +14,7 @@
 TCase *connection_echo_case(void);
 TCase *connection_hold_case(void);   /* a peer that takes no more */
 TCase *connection_peek_case(void);   /* ... and no memory for it */
+TCase *connection_lag_case(void);    /* echoed, but still unread */
 TCase *connection_unix_case(void);   /* streams, records, descriptors */
 TCase *connection_fault_case(void);  /* what the kernel refuses */
 TCase *connection_end_case(void);    /* idle, aborted */

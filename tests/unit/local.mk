@@ -189,6 +189,7 @@ tests_unit_check_connection_SOURCES = \
 	tests/unit/connection_fault.c \
 	tests/unit/connection_fixture.c \
 	tests/unit/connection_hold.c \
+	tests/unit/connection_lag.c \
 	tests/unit/connection_log.c \
 	tests/unit/connection_parked.c \
 	tests/unit/connection_peek.c \
@@ -339,7 +340,7 @@ tests_unit_check_listener_shared_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_check_load_counts_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap
 tests_unit_check_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=poll -Wl,--wrap=write
 tests_unit_check_log_journal_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=journal_sendv
+	-Wl,--wrap=journal_sendv -Wl,--wrap=pthread_cond_clockwait
 tests_unit_check_log_loss_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime \
 	-Wl,--wrap=pthread_cond_clockwait
 tests_unit_check_log_queue_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
