@@ -52,10 +52,14 @@ static void connection_free(struct connection *connection, const char *reason)
 	worker_release_connection(worker);
 }
 
-/* Not so if bytes are left with the kernel until they were sent. */
+/*
+ * Not so if bytes are left with the kernel until they were sent; and what was
+ * adopted is not lost with us, but found to contradict its counters.
+ */
 static bool connection_owns_bytes(const struct connection *connection)
 {
-	return connection->stream.tcp && !connection->peeks;
+	return connection->stream.tcp && !connection->peeks &&
+	       !connection->duplicated;
 }
 
 static void connection_leave(struct connection *connection, const char *reason)
@@ -218,18 +222,6 @@ static void connection_dismiss(struct worker *worker, int fd,
 	worker_cancel_connection(worker);
 }
 
-/* No FIN is to hide what we had received, and not sent yet. */
-static void connection_prepare_for_a_kill(
-	const struct connection *connection,
-	const struct connection_origin *origin)
-{
-	bool owns = connection_owns_bytes(connection);
-
-	/* An earlier instance, with another --preserve, may have done so. */
-	if (owns || (origin->adopted && origin->tcp))
-		(void)socket_set_abortive(connection->source.fd, owns);
-}
-
 static int connection_begin(struct worker *worker, int fd,
 			    const struct connection_origin *origin,
 			    const struct address *peer, uint32_t quota,
@@ -269,7 +261,9 @@ int connection_open(struct worker *worker, int fd,
 		connection_dismiss(worker, fd, origin, error);
 		return error;
 	}
-	connection_prepare_for_a_kill(connection, origin);
+	/* Should we be killed, no FIN is to hide what we had not sent yet. */
+	if (connection_owns_bytes(connection))
+		(void)socket_set_abortive(fd, true);
 	idle_queue_add(&worker->connections, &connection->idle);
 	if (connection->parkable)
 		connection_await_parking(connection);

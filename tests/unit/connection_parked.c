@@ -334,23 +334,17 @@ START_TEST(memory_is_bounded)
 }
 END_TEST
 
-/* ... who served it without preserving it, and had a kill reset it. */
-START_TEST(adopted_one_is_closed_as_its_new_owner_wants)
+/* Others have it, too: a kill does not close it. */
+START_TEST(a_kill_resets_no_duplicate)
 {
-	struct linger linger = { .l_onoff = 1 };
+	struct linger linger;
 	socklen_t length = sizeof(linger);
 
-	open_pair(KIND_TCP);
-	ck_assert_int_eq(
-		setsockopt(fds[SERVER], SOL_SOCKET, SO_LINGER, &linger, length),
-		0);
-	serve_as(ADOPTED, true);
+	open_duplicated(_i);
 	ck_assert_int_eq(getsockopt(fds[SERVER], SOL_SOCKET, SO_LINGER, &linger,
 				    &length),
 			 0);
 	ck_assert_int_eq(linger.l_onoff, 0);
-	list_append_all(&worker.unparked, &worker.young.entries);
-	parking_on_capacity(&worker.parking);
 }
 END_TEST
 
@@ -381,6 +375,6 @@ TCase *connection_parked_case(void)
 	tcase_add_test(tcase, unix_stream_that_is_given_up_ends);
 	tcase_add_test(tcase, nothing_is_held);
 	tcase_add_test(tcase, memory_is_bounded);
-	tcase_add_test(tcase, adopted_one_is_closed_as_its_new_owner_wants);
+	tcase_add_loop_test(tcase, a_kill_resets_no_duplicate, 0, WAYS);
 	return tcase;
 }
