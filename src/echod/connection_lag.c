@@ -66,13 +66,12 @@ bool connection_catch_up(struct connection *connection)
 static void lag_on_expiry(struct reactor_timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, lag);
-	struct list_node *entries = &worker->connections.entries, *link;
+	struct list_node *link = worker->connections.entries.previous;
 	unsigned unseen = worker->lagging;
 	int budget = EXPIRY_BUDGET;
 
 	/* Who lags was heard of lately, and stands at the end of the line. */
-	for (link = entries->previous; unseen > 0 && link != entries;
-	     link = link->previous) {
+	for (; unseen > 0; link = link->previous) {
 		struct connection *connection = connection_of(
 			container_of(link, struct idle_entry, link));
 

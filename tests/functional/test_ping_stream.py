@@ -46,6 +46,15 @@ def echo(sock, count):
         sock.sendall(take(sock))
 
 
+def echo_all(sock):
+    """Until it ends: how many there were."""
+    count = 0
+    while data := client.receive(sock, SIZE):
+        sock.sendall(data)
+        count += 1
+    return count
+
+
 def ping(service, *arguments, count, interval="10ms", timeout=LONG):
     return Echoping("--json", "-c", count, "-i", interval, "-W", timeout,
                     *arguments, service.target)
@@ -111,7 +120,7 @@ def too_much():
 @case("closed after half a reply, and a whole one: the rest is lost")
 def half():
     service = Service()
-    with ping(service, count=4) as it:
+    with ping(service, count=4, interval="100ms") as it:
         sock = service.accept()
         data = take(sock, 2)
         sock.sendall(data[:SIZE + SIZE // 2])
@@ -125,14 +134,18 @@ def half():
 @case("reset: what was under way is lost with the reason")
 def reset():
     service = Service()
-    with ping(service, count=5) as it:
+    with ping(service, count=5, interval="100ms") as it:
         sock = service.accept()
         take(sock, 3)
+        # On a busy machine the fourth may be there by now.
         client.reset(sock)
-        echo(service.accept(), 2)
+        after = echo_all(service.accept())
         it.wait()
-    assert_tally(it.summary(), received=2, lost=3, errors=3)
-    assert reasons(it) == {n: "Connection reset by peer" for n in (1, 2, 3)}
+    assert 1 <= after <= 2, after
+    lost = 5 - after
+    assert_tally(it.summary(), received=after, lost=lost, errors=lost)
+    assert reasons(it) == {n: "Connection reset by peer"
+                           for n in range(1, lost + 1)}
 
 
 @case("closes each connection at once: every probe is lost, none hangs")
