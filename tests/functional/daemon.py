@@ -102,6 +102,10 @@ def become_ordinary():
                 prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
+class Ended(AssertionError):
+    """It is not there to be stopped."""
+
+
 class Echod:
     """One echod process; leaving the `with` block ends it, and expects that it
     ends well."""
@@ -257,7 +261,7 @@ class Echod:
         status = os.waitpid(self.pid, os.WUNTRACED)[1]
         if not os.WIFSTOPPED(status):
             self.status = os.waitstatus_to_exitcode(status)
-            raise AssertionError(f"echod ended ({self.status})")
+            raise Ended(f"echod ended ({self.status})")
 
     def resume(self):
         self.signal(signal.SIGCONT)
