@@ -194,10 +194,9 @@ START_TEST(crowd_that_falls_silent_has_several_turns)
 	int clients[EXPIRY_BUDGET + 1];
 
 	policy.max_connections = EXPIRY_BUDGET + 1;
-	for (int i = 0; i <= EXPIRY_BUDGET; i++) {
+	for (int i = 0; i <= EXPIRY_BUDGET; clients[i++] = fds[CLIENT]) {
 		open_lagging(KIND_TCP);
 		say_and_expect("hello");
-		clients[i] = fds[CLIENT];
 	}
 	ck_assert_uint_eq(worker.lagging, EXPIRY_BUDGET + 1);
 	let_time_pass(LAG_USEC);
@@ -246,7 +245,7 @@ START_TEST(broken_one_is_reset)
 }
 END_TEST
 
-/* For what reason ever: what was peeked at before need not be all there is. */
+/* What was peeked at before need not be all there is. */
 START_TEST(short_look_is_not_the_last)
 {
 	open_lagging(KIND_TCP);
