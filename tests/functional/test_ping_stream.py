@@ -89,18 +89,22 @@ def pieces():
 @case("a corrupt byte: told where; the rest of the connection is lost")
 def corrupt():
     service = Service()
-    with ping(service, count=5) as it:
+    with ping(service, count=5, interval="100ms") as it:
         sock = service.accept()
         data = bytearray(take(sock, 3))
         data[SIZE + 23] ^= 1
+        # On a busy machine the fourth has followed.
         sock.sendall(data)
-        echo(service.accept(), 2)
+        after = echo_all(service.accept())
         it.wait()
-    assert_tally(it.summary(), received=3, lost=2, corrupt=1, errors=1)
+    assert 1 <= after <= 2, after
+    assert_tally(it.summary(), received=1 + after, lost=4 - after, corrupt=1,
+                 errors=3 - after)
     (reply,) = [it for it in it.objects("reply") if it["faults"]]
     assert reply["faults"] == ["corrupt"] and reply["sequence"] == 2
     assert reply["first_wrong_byte"] == 23
-    assert reasons(it) == {3: "the stream is corrupt"}
+    assert reasons(it) == {n: "the stream is corrupt"
+                           for n in range(3, 6 - after)}
 
 
 @case("more than was sent: told, and connected again")
@@ -188,8 +192,8 @@ def comes_back():
     lost = back - 1 - 3
     assert lost >= 1
     assert_tally(it.summary(), received=60 - lost, lost=lost, errors=lost)
-    assert set(reasons(it).values()) <= {"Connection refused",
-                                         "closed by the peer"}
+    assert set(reasons(it).values()) <= {
+        "Connection refused", "closed by the peer", "Connection reset by peer"}
     assert [reply["sequence"] for reply in it.objects("reply")
             if reply["connected"]] == [back]
     (first,) = [reply for reply in it.objects("reply")
