@@ -100,12 +100,6 @@ static bool is_same_peer(const struct msghdr *a, const struct msghdr *b)
 	       in6->sin6_scope_id == other6->sin6_scope_id;
 }
 
-/* A shorter one ends a train; the kernel would send none for an empty one. */
-static bool is_last(unsigned length, unsigned datagrams, unsigned segment)
-{
-	return length == 0 || length != datagrams * segment;
-}
-
 /* Has a train room behind it for so many datagrams of this length each? */
 static bool has_room(const struct reply_plan *train, unsigned length,
 		     unsigned datagrams, unsigned segment)
@@ -161,8 +155,9 @@ static void swap(struct mmsghdr *a, struct mmsghdr *b)
 /* How many bytes may be joined to a reply of this length. */
 static unsigned space_behind(const struct reply_plan *plan, unsigned length)
 {
-	if (plan->segment > JOINED_LENGTH_MAX ||
-	    is_last(length, plan->datagrams, plan->segment))
+	/* The kernel would send none for an empty one. */
+	if (plan->segment > JOINED_LENGTH_MAX || length == 0 ||
+	    length != plan->datagrams * plan->segment)
 		return 0;
 	return TRAIN_LENGTH_MAX - MIN(length, TRAIN_LENGTH_MAX);
 }
