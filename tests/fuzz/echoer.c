@@ -112,9 +112,9 @@ void echoer_listen(struct echoer *echoer, int fd, bool tcp, bool shared,
 	echoer->fd = fd;
 	echoer_begin(echoer);
 	echoer->listener.passed = passed;
-	echoer->listener.origin = (struct connection_origin){ .name = "fake",
-							      .tcp = tcp,
-							      .roomy = true };
+	echoer->listener.origin =
+		(struct connection_origin){ .name = "fake", .tcp = tcp };
+	echoer->listener.origin.roomy = true;
 	echoer->listener.origin.sole =
 		!echoer->policy.preserve || echoer->parks;
 	assert(listener_open(&echoer->listener, &echoer->worker, fd, shared) ==

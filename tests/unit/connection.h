@@ -57,6 +57,13 @@ void serve_pair(enum kind kind, const struct address *peer);
 /* Both. */
 bool open_connection(enum kind kind);
 
+/* Those who come from now on are preserved; park who is not parked yet. */
+void preserve_connections(void);
+void park_connections(void);
+
+/* So late it is, without having been polled. */
+void let_time_pass(uint64_t usec);
+
 /* Poll and dispatch until nothing is ready. */
 void serve(void);
 #define SERVE_UNTIL(condition) AWAIT((serve(), (condition)))

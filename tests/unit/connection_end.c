@@ -9,12 +9,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-static void let_time_pass(uint64_t usec)
-{
-	worker.reactor.now += usec;
-	reactor_dispatch(&worker.reactor);
-}
-
 /* Leave 3 of 5 bytes with echod, or with the kernel if it must. */
 static void hold_some(enum kind kind)
 {

@@ -3,6 +3,8 @@
 
 #include "unit/connection.h"
 
+#include "echod/parking.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -38,6 +40,7 @@ void connection_setup(void)
 	policy.hold_limit = SIZE_MAX; /* as many as connections */
 	policy.max_connections = 10;
 	policy.log_connections = false;
+	policy.preserve = false;
 	policy.min_progress = MIN_PROGRESS;
 	policy.progress_time = 60 * USEC_PER_SEC;
 	policy.on_watch = connection_on_watch;
@@ -75,6 +78,26 @@ void hold_at_most(size_t bytes)
 					WORKER_SCRATCH_SIZE, bytes,
 					policy.max_connections),
 			 0);
+}
+
+void preserve_connections(void)
+{
+	policy.preserve = true;
+	lot_init(&worker.lot, connection_descriptor, SIZE_MAX);
+	ck_assert_int_eq(lot_open(&worker.lot), 0);
+	worker.parking.on_capacity = parking_on_capacity;
+}
+
+void park_connections(void)
+{
+	list_append_all(&worker.unparked, &worker.young.entries);
+	parking_on_capacity(&worker.parking);
+}
+
+void let_time_pass(uint64_t usec)
+{
+	worker.reactor.now += usec;
+	reactor_dispatch(&worker.reactor);
 }
 
 bool open_pair(enum kind kind)

@@ -170,7 +170,6 @@ START_TEST(a_kill_of_who_owns_no_byte_is_a_fin)
 	ck_assert(!is_reset_by_a_kill());
 	say_and_expect("hello");
 	ck_assert(!is_reset_by_a_kill());
-	policy.preserve = false;
 }
 END_TEST
 

@@ -27,13 +27,10 @@ static struct connection_origin origin;
 static void setup(void)
 {
 	connection_setup();
-	policy.preserve = true;
+	preserve_connections();
 	origin = (struct connection_origin){
 		.name = "test", .tcp = true, .sole = true, .roomy = true
 	};
-	lot_init(&worker.lot, connection_descriptor, SIZE_MAX);
-	ck_assert_int_eq(lot_open(&worker.lot), 0);
-	worker.parking.on_capacity = parking_on_capacity;
 }
 
 static void teardown(void)
@@ -58,10 +55,12 @@ static void expect_unread(size_t bytes, unsigned lagging)
 	ck_assert_uint_eq(worker.lagging, lagging);
 }
 
-static void let_time_pass(uint64_t usec)
+/* One of which a message was echoed and is unread. */
+static void open_behind(void)
 {
-	worker.reactor.now += usec;
-	reactor_dispatch(&worker.reactor);
+	open_lagging(KIND_TCP);
+	say_and_expect("hello");
+	expect_unread(5, 1);
 }
 
 static void say_long(size_t length)
@@ -179,8 +178,7 @@ END_TEST
 /* Which is no error for anybody else. */
 START_TEST(silent_one_that_cannot_be_consumed_is_reset)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
+	open_behind();
 	fault_fail(FAULT_RECV, ENOBUFS);
 	let_time_pass(LAG_USEC);
 	ck_assert_uint_eq(connections(), 0);
@@ -210,9 +208,7 @@ END_TEST
 
 START_TEST(end_of_the_peer_is_seen)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
-	expect_unread(5, 1);
+	open_behind();
 	ck_assert_int_eq(shutdown(fds[CLIENT], SHUT_WR), 0);
 	SERVE_UNTIL(connections() == 0);
 	expect_counted(5, 5, 0);
@@ -222,9 +218,7 @@ END_TEST
 
 START_TEST(reset_by_the_peer_ends_it)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
-	expect_unread(5, 1);
+	open_behind();
 	reset_by_client();
 	SERVE_UNTIL(connections() == 0);
 	ck_assert_uint_eq(worker.lagging, 0);
@@ -234,8 +228,7 @@ END_TEST
 
 START_TEST(broken_one_is_reset)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
+	open_behind();
 	deliver("again");
 	fault_fail(_i == 0 ? FAULT_RECV : FAULT_SEND, ENOBUFS);
 	serve();
@@ -248,8 +241,7 @@ END_TEST
 /* What was peeked at before need not be all there is. */
 START_TEST(short_look_is_not_the_last)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
+	open_behind();
 	deliver("again");
 	fault_shorten(FAULT_RECV, (size_t)_i);
 	serve();
@@ -260,8 +252,7 @@ END_TEST
 
 START_TEST(nothing_new_is_no_message)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
+	open_behind();
 	connection_answer(the_connection());
 	serve();
 	expect_unread(0, 0);
@@ -273,9 +264,7 @@ END_TEST
 
 START_TEST(urgent_byte_keeps_its_place)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
-	expect_unread(5, 1);
+	open_behind();
 	ck_assert_int_eq(send(fds[CLIENT], "abc", 3, MSG_OOB), 3);
 	send_text(fds[CLIENT], "def");
 	SERVE_UNTIL(fd_inq(fds[CLIENT]) == 6);
@@ -286,8 +275,7 @@ END_TEST
 
 START_TEST(short_send_leaves_the_rest_alone)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
+	open_behind();
 	deliver("again");
 	fault_shorten(FAULT_SEND, 2);
 	serve();
@@ -302,9 +290,7 @@ END_TEST
 
 START_TEST(end_is_clean)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
-	expect_unread(5, 1);
+	open_behind();
 	ck_assert(!connection_is_late(the_connection()));
 	if (_i == 0) {
 		connection_abort(the_connection());
@@ -321,8 +307,7 @@ END_TEST
 
 START_TEST(what_was_not_echoed_is_more_than_a_lag)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
+	open_behind();
 	deliver("x");
 	ck_assert(connection_is_late(the_connection()));
 	connection_abort(the_connection());
@@ -334,8 +319,7 @@ END_TEST
 /* Who could not be consumed at its end might have been echoed, or not. */
 START_TEST(end_of_one_that_cannot_be_consumed_is_a_reset)
 {
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
+	open_behind();
 	fault_fail(FAULT_RECV, ENOBUFS);
 	if (_i == 0) {
 		connection_abort(the_connection());
@@ -354,13 +338,10 @@ START_TEST(next_instance_has_nothing_to_skip)
 	size_t echoed;
 	int fd;
 
-	open_lagging(KIND_TCP);
-	say_and_expect("hello");
-	expect_unread(5, 1);
+	open_behind();
 	fd = dup(fds[SERVER]);
 	ck_assert_int_ge(fd, 0);
-	list_append_all(&worker.unparked, &worker.young.entries);
-	parking_on_capacity(&worker.parking);
+	park_connections();
 	connection_hand_over(the_connection());
 	handed_over = 1;
 	ck_assert_uint_eq(worker.lagging, 0);

@@ -45,10 +45,7 @@ static void setup(void)
 	connection_setup();
 	duplicate = -1;
 	late = NULL;
-	policy.preserve = true;
-	lot_init(&worker.lot, connection_descriptor, SIZE_MAX);
-	ck_assert_int_eq(lot_open(&worker.lot), 0);
-	worker.parking.on_capacity = parking_on_capacity;
+	preserve_connections();
 }
 
 static void teardown(void)
@@ -87,15 +84,8 @@ static void open_duplicated(int way)
 	serve_as(way, true);
 	if (way == ADOPTED)
 		return;
-	list_append_all(&worker.unparked, &worker.young.entries);
-	parking_on_capacity(&worker.parking);
+	park_connections();
 	ck_assert_uint_eq(worker.lot.live, 1);
-}
-
-static void let_time_pass(uint64_t usec)
-{
-	worker.reactor.now += usec;
-	reactor_dispatch(&worker.reactor);
 }
 
 /* Of 5 bytes 2 are sent, and 3 are left with the kernel. */
