@@ -332,6 +332,18 @@ START_TEST(a_passed_listener_is_known_as_such)
 }
 END_TEST
 
+/* Whoever comes to it begins with a window as small. */
+START_TEST(a_listener_with_a_small_buffer_is_known_as_such)
+{
+	int fd = tcp_listener(0);
+
+	fd_set_option(fd, SOL_SOCKET, SO_RCVBUF, _i == 0 ? 4096 : 65536);
+	(void)take(fd, 0);
+	ck_assert_int_eq(make_crew(1), 0);
+	ck_assert_int_eq(crew.listeners[0].origin.roomy, _i);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("crew");
@@ -352,6 +364,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_connection_beyond_the_limit_stays_the_intakes);
 	tcase_add_test(tcase, a_socket_of_no_kind_is_not_served);
 	tcase_add_test(tcase, a_passed_listener_is_known_as_such);
+	tcase_add_loop_test(
+		tcase, a_listener_with_a_small_buffer_is_known_as_such, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -283,6 +283,20 @@ START_TEST(what_replaces_may_fail_too)
 }
 END_TEST
 
+START_TEST(who_has_a_small_buffer_is_not_roomy)
+{
+	int fd = tcp_listener(0);
+
+	ck_assert(socket_is_roomy(fd));
+	/* The kernel takes twice as much. */
+	fd_set_option(fd, SOL_SOCKET, SO_RCVBUF, 32 * 1024);
+	ck_assert(socket_is_roomy(fd));
+	fd_set_option(fd, SOL_SOCKET, SO_RCVBUF, 32 * 1024 - 1);
+	ck_assert(!socket_is_roomy(fd));
+	ck_assert(!socket_is_roomy(-1));
+}
+END_TEST
+
 START_TEST(only_files_of_sockets_are_removed)
 {
 	struct address unnamed = { .length = sizeof(sa_family_t),
@@ -327,6 +341,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, what_cannot_be_found_out_is_in_use);
 	tcase_add_test(tcase, what_replaces_may_fail_too);
 	tcase_add_test(tcase, only_files_of_sockets_are_removed);
+	tcase_add_test(tcase, who_has_a_small_buffer_is_not_roomy);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
