@@ -15,9 +15,10 @@
 #include "echod/connection_state.h"
 
 /*
- * Messages.  With more, peeking at them costs what the call did: request and
- * response of 64 bytes had 0.86 of the rate of connections that are not
- * preserved with 1, 0.97 with 3 to 6, 0.95 with 8 and 15.
+ * Messages.  With more, peeking at them costs what the call did: of the rate of
+ * connections that are not preserved, requests had 0.86 with 1, 0.96 to 1.01
+ * with 3 to 6, 0.95 with 8 and 15 (make bench BENCH=--only=preserve-rr, AMD
+ * EPYC, 2026-11-27).
  */
 #define LAG_MAX 4
 
