@@ -121,6 +121,16 @@ START_TEST(all_is_as_ever_once_there_is_room)
 END_TEST
 
 /* One of them is the exit, whichever; at the other nobody may stay. */
+/* Its buffer has room, wherever it is served. */
+START_TEST(who_was_adopted_may_leave_a_little_unread)
+{
+	leave_stored(0, 1);
+	adopt_with(2, true, false);
+	expect_echo_of(first, "hello");
+	ck_assert_uint_eq(workers[0].lagging + workers[1].lagging, 1);
+}
+END_TEST
+
 START_TEST(what_lies_at_both_ends_is_parked)
 {
 	struct left_lot turned;
@@ -195,6 +205,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, nobody_is_dropped_to_make_room);
 	tcase_add_test(tcase, who_found_no_room_is_parked_when_there_is_some);
 	tcase_add_test(tcase, all_is_as_ever_once_there_is_room);
+	tcase_add_test(tcase, who_was_adopted_may_leave_a_little_unread);
 	tcase_add_test(tcase, what_lies_at_both_ends_is_parked);
 	tcase_add_test(tcase, unix_stream_in_a_surplus_lot_ends);
 	tcase_add_test(tcase,
