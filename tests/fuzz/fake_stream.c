@@ -183,7 +183,9 @@ static void take(struct fake_stream *stream, size_t length)
 	stream->taken += length;
 	/* No byte is to be with the server alone? */
 	assert(!fake_config.preserving || stream->taken <= stream->written);
-	stream->active = fake_now();
+	/* What was echoed before was not received only now. */
+	if (stream->taken > stream->written)
+		stream->active = fake_now();
 	if (stream->has_urgent && stream->taken > stream->urgent)
 		stream->has_urgent = false;
 	if (fake_unechoed(stream) == 0)
