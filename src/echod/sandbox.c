@@ -93,12 +93,12 @@ static bool has_abstract_clients(const struct intake *intake)
 /* Without it the file stays, which the next instance replaces. */
 static void permit_removal(int ruleset, const char *file)
 {
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct path_rule rule = { .rights = RIGHT_REMOVE_FILE };
 	int fd;
 
-	strncpy(path, file, sizeof(path) - 1);
-	path[sizeof(path) - 1] = '\0';
+	/* Of names that we bind the NUL is in there, too: unix_name.c. */
+	memcpy(path, file, sizeof(path));
 	fd = open(dirname(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return;

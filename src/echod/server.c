@@ -31,11 +31,12 @@
 static struct stats_snapshot server_collect(struct server *server)
 {
 	struct stats_snapshot snapshot = { 0 };
+	struct stats *own = record_stats(&server->record, 0);
 
-	STATS_COUNT(record_stats(&server->record, 0), datagrams_overflowed,
+	STATS_COUNT(own, datagrams_overflowed,
 		    intake_count_overflows(&server->intake));
 	crew_collect(&server->crew, &snapshot);
-	stats_collect(record_stats(&server->record, 0), &snapshot);
+	stats_collect(own, &snapshot);
 	return snapshot;
 }
 

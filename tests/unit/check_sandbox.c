@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -347,15 +348,21 @@ END_TEST
 /* `_i`: and with few calls. */
 START_TEST(its_own_file_can_be_removed)
 {
-	char directory[] = "/tmp/check_sandbox.XXXXXX";
+	char directory[] = "/tmp/check_sandbox.its.path.is.as.long.as.may.be."
+			   ".................................................."
+			   "XXXXXX";
 
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	own.identity.local.un.sun_family = AF_UNIX;
-	(void)snprintf(own.identity.local.un.sun_path, 108, "%s/socket",
-		       directory);
+	(void)snprintf(own.identity.local.un.sun_path, 108, "%s/s", directory);
+	ck_assert_uint_eq(strlen(own.identity.local.un.sun_path), 107);
 	ck_assert_int_eq(mknod(own.identity.local.un.sun_path, S_IFIFO, 0), 0);
 	intake.sockets = &own;
 	intake.count = 1;
+	ck_assert_int_eq(close(mkstemp(other)), 0);
+	if (landlock_abi() >= 1)
+		ck_assert_int_ne(status_of(remove_other, _i == 1), 0);
+	ck_assert_int_eq(unlink(other), 0);
 	ck_assert_int_eq(status_of(remove_own, _i == 1), 0);
 	ck_assert_int_eq(access(own.identity.local.un.sun_path, F_OK), -1);
 	ck_assert_int_eq(rmdir(directory), 0);
