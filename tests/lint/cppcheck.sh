@@ -19,10 +19,11 @@ analyze() {
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
 		--enable=warning,style,performance,portability \
 		--library=posix,gnu $(echo "$suppressions" | cut -f 1) \
-		-D_GNU_SOURCE=1 -DPACKAGE_VERSION='"0"' -Isrc "$1"
+		-D_GNU_SOURCE=1 -DPACKAGE_VERSION='"0"' -Isrc "$@"
 }
 
-for file in $(sources src | grep '\.c$'); do
-	check "cppcheck $file" analyze "$file"
+for room in $(rooms src); do
+	# shellcheck disable=SC2046 # names are words
+	check "cppcheck $room" analyze $(sources_in "$room" | grep '\.c$')
 done
 report

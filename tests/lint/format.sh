@@ -9,7 +9,9 @@ clang_format=$(command -v clang-format-14 || command -v clang-format) ||
 "$clang_format" --version | grep -q 'version 14\.' ||
 	skip_all "not version 14: $("$clang_format" --version)"
 
-for file in $(sources src tests); do
-	check "format of $file" "$clang_format" --dry-run -Werror "$file"
+for room in $(rooms src tests); do
+	# shellcheck disable=SC2046 # names are words
+	check "format of $room" "$clang_format" --dry-run -Werror \
+		$(sources_in "$room")
 done
 report

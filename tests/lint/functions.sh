@@ -8,10 +8,10 @@ file_lines_max=400
 require ctags universal-ctags
 ctags --version | grep -q Universal || skip_all 'ctags is not Universal Ctags'
 
-# functions_fit FILE: name each longer function with its length.
+# functions_fit FILE...: name each longer function with its length.
 functions_fit() {
 	ctags --quiet --options=NONE --languages=C --kinds-C=f --sort=no \
-		--fields=ne -f - "$1" | awk -F '\t' -v max="$function_lines_max" '
+		--fields=ne -f - "$@" | awk -F '\t' -v max="$function_lines_max" '
 	{
 		line = end = 0
 		for (i = 4; i <= NF; i++) {
@@ -29,19 +29,19 @@ functions_fit() {
 	END { exit bad }'
 }
 
-file_fits() {
-	lines=$(wc -l <"$1")
-	[ "$lines" -le "$file_lines_max" ] ||
-		{ echo "$1: $lines lines, at most $file_lines_max"; return 1; }
+files_fit() {
+	awk -v max="$file_lines_max" '
+	FNR == max + 1 {
+		print FILENAME ": more than " max " lines"
+		bad = 1
+	}
+	END { exit bad }' "$@"
 }
 
-both_fit() {
-	functions_fit "$1"
-	functions_fit=$?
-	file_fits "$1" && return $functions_fit
-}
-
-for file in $(sources src tests); do
-	check "$file and its functions are short" both_fit "$file"
+for room in $(rooms src tests); do
+	# shellcheck disable=SC2046 # names are words
+	check "functions in $room are short" functions_fit $(sources_in "$room")
+	# shellcheck disable=SC2046
+	check "files in $room are short" files_fit $(sources_in "$room")
 done
 report

@@ -15,18 +15,22 @@ files() {
 }
 
 # A program may be named without .c, a generated file without .in.
-is_listed() {
-	# shellcheck disable=SC2086 # names are words
-	sed 's/#.*//' $makefiles | tr -s ' \t\\' '\n' |
-		grep -qxF -e "$1" -e "${1%.c}" -e "${1%.in}"
-}
-
 all_are_listed() {
-	bad=0
-	for file in $(files); do
-		is_listed "$file" || { echo "$file is in no makefile"; bad=1; }
-	done
-	return "$bad"
+	# shellcheck disable=SC2086 # names are words
+	sed 's/#.*//' $makefiles | tr -s ' \t\\' '\n' | awk -v files="$(files)" '
+	{ listed[$0] = 1 }
+	END {
+		count = split(files, file, "\n")
+		for (i = 1; i <= count; i++) {
+			name = file[i]
+			sub(/\.(c|in)$/, "", name)
+			if (!(file[i] in listed) && !(name in listed)) {
+				print file[i] " is in no makefile"
+				bad = 1
+			}
+		}
+		exit bad
+	}'
 }
 
 all_are_there() {

@@ -51,7 +51,13 @@ sources() {
 	find "$@" -name '*.[ch]' | LC_ALL=C sort
 }
 
-# without_comments FILE: the C text with its lines kept.
-without_comments() {
-	sed -e 's|/\*.*\*/||' -e '/\/\*/,/\*\// s/.*//' -e 's|//.*||' "$1"
+# rooms DIRECTORY...: the directories below that have C files.  A tool that is
+# started once for all files of a room is so much faster than one for each.
+rooms() {
+	sources "$@" | sed 's|/[^/]*$||' | LC_ALL=C sort -u
+}
+
+# sources_in ROOM: its C files, and not those of rooms below.
+sources_in() {
+	sources "$1" -maxdepth 1
 }
