@@ -22,6 +22,7 @@ libcommon_a_SOURCES = \
 	src/common/siphash.h \
 	src/common/option_table.c src/common/option_table.h \
 	src/common/ports.c src/common/ports.h \
+	src/common/standard.c src/common/standard.h \
 	src/common/text.c src/common/text.h \
 	src/common/units.c src/common/units.h \
 	src/common/unix_name.c src/common/unix_name.h

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "common/standard.h"
 #include "echod/descriptors.h"
 #include "echod/log.h"
 #include "echod/options.h"
@@ -45,6 +46,7 @@ int main(int argc, char *argv[])
 	char error[OPTION_ERROR_MAX];
 	struct options options;
 
+	standard_hold_places();
 	switch (options_parse(&options, argc, argv, error)) {
 	case OPTION_RUN:
 		status = serve(&options);

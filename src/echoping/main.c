@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "common/standard.h"
 #include "common/text.h"
 #include "echoping/conformance.h"
 #include "echoping/console.h"
@@ -99,6 +100,7 @@ int main(int argc, char *argv[])
 	char error[OPTION_ERROR_MAX];
 	struct settings settings;
 
+	standard_hold_places();
 	/* A pipe that nobody reads any more is an error as any other. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	switch (settings_parse(&settings, argc, argv, error)) {

@@ -72,6 +72,17 @@ def version():
             assert re.match(r"echod \d+\.\d+", echod.output()), echod.output()
 
 
+@case("closed standard descriptors: no other file takes their place")
+def closed_standard():
+    listener = socket.create_server(("127.0.0.1", 0))
+    with Echod(sockets=[listener], ready=False, wrapper=(
+            "sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")) as echod:
+        client.assert_echo(client.connect(listener.getsockname()))
+        for fd in range(3):
+            file = os.readlink(f"/proc/{echod.pid}/fd/{fd}")
+            assert file == "/dev/null", f"descriptor {fd} is {file}"
+
+
 @case("what cannot be printed: 1")
 def full_output():
     for option in ("--help", "--version"):

@@ -11,6 +11,7 @@ common/macros
 common/list
 common/siphash
 common/call
+common/standard
 common/address common/unix_name
 common/text
 common/option_table

@@ -15,6 +15,7 @@ common_unit_tests = \
 	tests/unit/check_siphash \
 	tests/unit/check_option_table \
 	tests/unit/check_ports \
+	tests/unit/check_standard \
 	tests/unit/check_text \
 	tests/unit/check_units \
 	tests/unit/check_unix_name

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Standard descriptors that are closed, in each combination: bits of `_i`.
+ */
+#include "config.h"
+
+#include "common/standard.h"
+#include "unit/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static bool is_null_device(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) &&
+	       status.st_rdev == makedev(1, 3);
+}
+
+/* What would be lost there is still told. */
+static bool fails(int fd)
+{
+	char byte = 0;
+	ssize_t length =
+		fd == STDIN_FILENO ? read(fd, &byte, 1) : write(fd, &byte, 1);
+
+	return length < 0 && errno == EBADF;
+}
+
+/* In a child: 0, or which expectation did not hold. */
+static int hold(int closed)
+{
+	int ends[2];
+
+	if (pipe(ends) < 0)
+		return 1;
+	for (int fd = 0; fd < 3; fd++) {
+		if (closed & 1 << fd)
+			close(fd);
+		else if (dup2(ends[fd != 0], fd) < 0)
+			return 2;
+	}
+	close(ends[0]);
+	close(ends[1]);
+	standard_hold_places();
+	for (int fd = 0; fd < 3; fd++) {
+		if (is_null_device(fd) != (bool)(closed & 1 << fd))
+			return 3;
+		if (closed & 1 << fd && !fails(fd))
+			return 4;
+	}
+	/* Nothing else was opened. */
+	return dup(0) == 3 ? 0 : 5;
+}
+
+START_TEST(places_are_held)
+{
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		(void)close_range(3, ~0U, 0);
+		_exit(hold(_i));
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+		      "its status is %#x", (unsigned)status);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("standard");
+	TCase *tcase = tcase_create("standard");
+
+	tcase_add_loop_test(tcase, places_are_held, 0, 8);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	return harness_run(make_suite());
+}
