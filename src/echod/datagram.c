@@ -225,8 +225,7 @@ static void datagram_unstick(struct datagram *datagram)
 		return;
 	}
 	/* If that fails, every datagram sent wakes once more: only a cost. */
-	if (event_source_rearm(&datagram->source, EPOLLIN) < 0)
-		event_source_consume(&datagram->source, EPOLLOUT);
+	(void)!event_source_rearm(&datagram->source, EPOLLIN);
 	event_source_raise(&datagram->source, EPOLLIN);
 	datagram_want(datagram);
 }

@@ -42,8 +42,9 @@ static bool unix_file_is_stale(const struct endpoint *endpoint)
 	bool stale;
 	int fd;
 
-	if (un->sun_family != AF_UNIX || un->sun_path[0] == '\0' ||
-	    lstat(un->sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+	/* An abstract name begins with the path's end, and names no file. */
+	if (un->sun_family != AF_UNIX || lstat(un->sun_path, &status) < 0 ||
+	    !S_ISSOCK(status.st_mode))
 		return false;
 	fd = socket(AF_UNIX,
 		    transport_type(endpoint->transport) | SOCK_CLOEXEC |

@@ -144,9 +144,11 @@ void socket_prepare(int fd, const struct socket_identity *identity)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	/* Shared with whoever passed the socket, who has no use for blocking.
+	/*
+	 * They are shared with whoever passed the socket, who has no use for
+	 * blocking; and all set, as -1, if they cannot be asked for.
 	 */
-	if (flags >= 0 && !(flags & O_NONBLOCK))
+	if (!(flags & O_NONBLOCK))
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	if (identity->kind == SOCKET_DATAGRAM)
 		prepare_datagrams(fd, identity);

@@ -36,6 +36,17 @@ START_TEST(a_shorter_one_ends_a_train)
 }
 END_TEST
 
+START_TEST(nothing_joins_a_train_that_has_ended)
+{
+	single(&a, 100);
+	single(&a, 99);
+	single(&a, 1);
+	expect_replies(2);
+	expect_reply(0, &a, "01");
+	expect_reply(1, &a, "2");
+}
+END_TEST
+
 START_TEST(a_longer_one_begins_a_train)
 {
 	single(&a, 100);
@@ -295,6 +306,7 @@ static TCase *joining_case(void)
 	tcase_add_checked_fixture(part, batch_setup, batch_teardown);
 	tcase_add_test(part, equal_lengths_make_a_train);
 	tcase_add_test(part, a_shorter_one_ends_a_train);
+	tcase_add_test(part, nothing_joins_a_train_that_has_ended);
 	tcase_add_test(part, a_longer_one_begins_a_train);
 	tcase_add_test(part, an_empty_one_stands_alone);
 	tcase_add_test(part, mixed_peers_get_a_train_each);

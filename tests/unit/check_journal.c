@@ -81,6 +81,18 @@ START_TEST(a_value_with_lines_has_its_length)
 }
 END_TEST
 
+START_TEST(a_length_has_several_bytes)
+{
+	char text[2 + 0x123] = "A=\n";
+	struct iovec field = { text, sizeof(text) };
+
+	memset(text + 3, 'x', sizeof(text) - 3);
+	ck_assert_int_eq(journal_sendv(&field, 1), 0);
+	ck_assert_uint_eq(length, 2 + 8 + 0x123 + 1);
+	ck_assert_mem_eq(sent, "A\n\x23\1\0\0\0\0\0\0\nxxx", 14);
+}
+END_TEST
+
 /* It is the journal that refuses it. */
 START_TEST(what_has_no_name_is_sent_as_it_is)
 {
@@ -134,6 +146,7 @@ static Suite *make_suite(void)
 
 	tcase_add_test(tcase, fields_are_lines);
 	tcase_add_test(tcase, a_value_with_lines_has_its_length);
+	tcase_add_test(tcase, a_length_has_several_bytes);
 	tcase_add_test(tcase, what_has_no_name_is_sent_as_it_is);
 	tcase_add_test(tcase, the_journal_is_opened_once);
 	tcase_add_test(tcase, what_does_not_fit_is_left_out);

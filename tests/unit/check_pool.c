@@ -30,6 +30,7 @@ static void setup(void)
 static void teardown(void)
 {
 	pool_deinit(&pool);
+	ck_assert_ptr_null(pool.base);
 	pool_deinit(&pool);
 }
 

@@ -9,6 +9,7 @@
 #include "unit/reactor.h"
 
 #include <stdint.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -75,6 +76,7 @@ static void setup_probe(struct probe *probe, char name)
 
 void reactor_setup(void)
 {
+	memset(&reactor, 0xff, sizeof(reactor));
 	ck_assert_int_eq(reactor_init(&reactor), 0);
 	setup_probe(&a, 'a');
 	setup_probe(&b, 'b');

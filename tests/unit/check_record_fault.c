@@ -330,6 +330,7 @@ static const struct {
 	/* After a reboot the clock says less. */
 	{ { -3600 * S, -3600 * S, -3600 * S }, false },
 	{ { -3600 * S, 1, 2 }, false },
+	{ { -S, 1, 2 }, false },
 	/* No echod writes these. */
 	{ { 3, 2, 1 }, false },
 	{ { 1, 3, 2 }, false },

@@ -320,9 +320,9 @@ START_TEST(with_a_connection_it_is_not_idle)
 	server_rig_start();
 	client = server_rig_connect();
 	expect_echo(client, "hello");
-	notify_await("STATUS=1 connection");
 	expect_echo(server_rig_udp(), "hello");
 	notify_await("STATUS=1 connection, 1 datagrams");
+	AWAIT(atomic_load(&ticks) >= 4);
 	expect_echo(client, "still there");
 	ck_assert_uint_eq(notify_count("STOPPING=1\n"), 0);
 	close(client);

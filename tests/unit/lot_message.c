@@ -227,6 +227,18 @@ START_TEST(empty_lot_comes_back)
 }
 END_TEST
 
+/* The shortest that may lie there. */
+START_TEST(a_byte_tells_which_end_is_which)
+{
+	leave_message(lot.entrance, "", 1, NULL, 0);
+	come_back(_i == 1);
+	ck_assert_uint_eq(lot.live, 0);
+	park_members(1);
+	ck_assert_int_eq(lot_renew(&lot), 0);
+	expect_exact();
+}
+END_TEST
+
 static const size_t lengths[] = { 0, 2, 63, 64, 65, 200 };
 
 /* Other versions may write more, or other things, or no descriptors. */
@@ -309,6 +321,7 @@ TCase *lot_message_case(void)
 	tcase_add_loop_test(tcase, what_came_back_is_parked, 0, 2);
 	tcase_add_test(tcase, lot_comes_back_again_and_again);
 	tcase_add_loop_test(tcase, empty_lot_comes_back, 0, 2);
+	tcase_add_loop_test(tcase, a_byte_tells_which_end_is_which, 0, 2);
 	tcase_add_loop_test(tcase, strange_messages_come_back, 0,
 			    ARRAY_SIZE(lengths));
 	tcase_add_loop_test(tcase, ends_of_two_lots_are_no_pair, 0, 8);

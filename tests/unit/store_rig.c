@@ -248,8 +248,10 @@ size_t store_give(struct service_socket **sockets)
 	count = store.count;
 	*sockets = calloc(count + 1, sizeof(**sockets));
 	for (size_t i = 0; i < count; i++) {
-		(*sockets)[i].fd = duplicate(store.kept[i].fd);
-		(*sockets)[i].name = strdup(store.kept[i].name);
+		const struct service_socket *kept = &store.kept[count - 1 - i];
+
+		(*sockets)[i].fd = duplicate(kept->fd);
+		(*sockets)[i].name = strdup(kept->name);
 	}
 	store_unlock();
 	return count;
