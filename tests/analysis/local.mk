@@ -20,10 +20,20 @@ check-valgrind:
 		TESTS='$(filter-out $(without_valgrind),$(UNIT_TESTS))' \
 		LOG_COMPILER='$(SHELL) $(abs_srcdir)/tests/analysis/valgrind'
 
-# The tests of the code in a build for each of the SANITIZERS, which knows their
-# names.  Where addresses are too random for a runtime, they need not be.
+# One in SHARE of the tests of the code, by LOT (any word), and only the programs
+# that these need.
+SHARE = 1
+LOT = first
+check-lot:
+	@tests=$$($(SHELL) $(srcdir)/tests/analysis/lot $(SHARE) '$(LOT)' \
+		$(FUNCTIONAL_TESTS) $(UNIT_TESTS) $(FUZZ_TESTS)) && \
+	programs=$$(echo "$$tests" | sed '/\.py$$/d') && \
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS="$$(echo $$tests)" \
+		check_PROGRAMS="$$(echo $$programs $(echod_variants))"
+
+# The tests of the code, or a SHARE of them, in a build for each of the
+# SANITIZERS.  Where addresses are too random for a runtime, they need not be.
 SANITIZERS = address,undefined thread
-SANITIZED = $$(FUNCTIONAL_TESTS) $$(UNIT_TESTS) $$(FUZZ_TESTS)
 check-sanitizers:
 	@fixed=; ! setarch -R true 2>/dev/null || fixed='setarch -R'; status=0; \
 	for each in $(SANITIZERS); do \
@@ -32,7 +42,7 @@ check-sanitizers:
 			CC='$(CC)' CFLAGS='-g -O1' $(configure_programs) \
 			--enable-sanitizers=$$each; } && \
 		$(MAKE) $(AM_MAKEFLAGS) all && \
-		$$fixed $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SANITIZED)') || \
+		$$fixed $(MAKE) $(AM_MAKEFLAGS) check-lot) || \
 		status=1; \
 	done; exit $$status
 
@@ -109,12 +119,13 @@ clean-analysis:
 	find . -name '*.gcno' -exec rm -f {} +
 CLEANFILES += coverage.json coverage.txt
 
-.PHONY: check-analyzer check-mutation check-sanitizers check-valgrind \
+.PHONY: check-analyzer check-lot check-mutation check-sanitizers check-valgrind \
 	clean-analysis coverage \
 	coverage-mcdc coverage-told
 
 EXTRA_DIST += $(ANALYSIS_TESTS) \
 	tests/analysis/coverage.py \
+	tests/analysis/lot \
 	tests/analysis/mcdc \
 	tests/analysis/uncovered.txt \
 	tests/analysis/untaken.txt \
