@@ -233,6 +233,23 @@ START_TEST(a_single_worker_shares_with_nobody)
 }
 END_TEST
 
+START_TEST(what_was_chosen_is_every_worker_s_policy)
+{
+	options.preserve_after = 7;
+	options.min_progress = 8;
+	options.progress_time = 9;
+	open_intake(2);
+	ck_assert_int_eq(make_crew(2), 0);
+	for (size_t i = 0; i < crew.worker_count; i++) {
+		const struct worker_policy *policy = crew.workers[i].policy;
+
+		ck_assert_uint_eq(policy->preserve_after, 7);
+		ck_assert_uint_eq(policy->min_progress, 8);
+		ck_assert_uint_eq(policy->progress_time, 9);
+	}
+}
+END_TEST
+
 /* Two of us would answer each other for ever. */
 START_TEST(ports_of_its_own_are_refused)
 {
@@ -358,6 +375,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, counters_are_summed_up);
 	tcase_add_test(tcase, only_listeners_that_are_shared_are_exclusive);
 	tcase_add_test(tcase, a_single_worker_shares_with_nobody);
+	tcase_add_test(tcase, what_was_chosen_is_every_worker_s_policy);
 	tcase_add_test(tcase, ports_of_its_own_are_refused);
 	tcase_add_test(tcase, a_passed_connection_is_served);
 	tcase_add_test(tcase, a_connection_that_is_never_served_is_ended);

@@ -20,9 +20,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Less than the queue takes. */
@@ -95,6 +97,37 @@ START_TEST(the_writer_is_awaited)
 	ck_assert_int_eq(log_start(join_late), 0);
 	log_await_writer();
 	ck_assert(atomic_load(&joined));
+}
+END_TEST
+
+/* In the sandbox it could not be opened any more. */
+START_TEST(the_journal_is_opened_at_the_start)
+{
+	int journal = lowest_free_fd();
+	struct stat status;
+	char text[64];
+
+	ck_assert_int_eq(fstat(STDERR_FILENO, &status), 0);
+	(void)snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)status.st_dev,
+		       (uintmax_t)status.st_ino);
+	ck_assert_int_eq(setenv("JOURNAL_STREAM", text, 1), 0);
+	start();
+	ck_assert_int_ne(lowest_free_fd(), journal);
+	log_stop();
+}
+END_TEST
+
+START_TEST(what_was_stopped_can_be_started_again)
+{
+	for (int i = 0; i < 2; i++) {
+		start();
+		/* If the writer has ended, it is after the first of them. */
+		for (int n = 0; n < 3; n++) {
+			log_entries(1);
+			expect_entries(1);
+		}
+		log_stop();
+	}
 }
 END_TEST
 
@@ -265,6 +298,8 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(queue, setup, NULL);
 	tcase_set_timeout(queue, TEST_TIMEOUT_SEC);
+	tcase_add_test(queue, the_journal_is_opened_at_the_start);
+	tcase_add_test(queue, what_was_stopped_can_be_started_again);
 	tcase_add_test(queue, order_is_kept);
 	tcase_add_test(queue, nonblocking_pipe_loses_nothing);
 	tcase_add_test(queue, nobody_reads_any_more);

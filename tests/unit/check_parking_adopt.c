@@ -36,8 +36,8 @@ static void expect_outcome(unsigned adopted, unsigned reset, unsigned lost)
 	ck_assert_uint_eq(adopt_policy.connections, adopted);
 	ck_assert_uint_eq(ADOPT_COUNT(connections_adopted), adopted);
 	ck_assert_uint_eq(ADOPT_COUNT(connections_accepted), 0);
+	ck_assert_uint_eq(ADOPT_COUNT(connections_reset), reset);
 }
-
 START_TEST(quiet_one_is_served_on)
 {
 	int client = leave_connection(&lot);

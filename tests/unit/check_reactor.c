@@ -47,6 +47,7 @@ static void probe_on_ready(struct event_source *source)
 void probe_open(struct probe *probe, char name, int fd)
 {
 	*probe = (struct probe){ .name = name };
+	memset(&probe->source, 0xff, sizeof(probe->source));
 	event_source_init(&probe->source, fd, probe_on_ready);
 }
 
