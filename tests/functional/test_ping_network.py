@@ -26,9 +26,11 @@ def router():
     """The same; it forwards, and says so each time when it cannot."""
     other = neighbour()
     with other:
+        # An icmp_ratelimit of 0 would take from a source what the kernel lets
+        # it have of routes' errors, which is limited apart.
         for name, value in (("ipv4/ip_forward", "1"),
                             ("ipv6/conf/all/forwarding", "1"),
-                            ("ipv4/icmp_ratelimit", "0"),
+                            ("ipv4/icmp_ratemask", "0"),
                             ("ipv6/icmp/ratelimit", "0")):
             set_sysctl(name, value)
         for address in ("10.8.0.1", "fd08::1"):
