@@ -8,10 +8,12 @@
 
 void standard_hold_places(void)
 {
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		/* open(2) takes the lowest, and each in the wrong direction. */
+	int held = 0;
+
+	/* Whoever has no place for these has none for a socket, either. */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && held >= 0; fd++) {
 		if (fcntl(fd, F_GETFD) < 0)
-			(void)!open("/dev/null",
+			held = open("/dev/null",
 				    fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 	}
 }

@@ -4,12 +4,14 @@
  */
 #include "config.h"
 
+#include "common/macros.h"
 #include "common/standard.h"
 #include "unit/harness.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -33,7 +35,7 @@ static bool fails(int fd)
 	return length < 0 && errno == EBADF;
 }
 
-/* In a child: 0, or which expectation did not hold. */
+/* In a child: 0, or which expectation was not met. */
 static int hold(int closed)
 {
 	int ends[2];
@@ -59,7 +61,23 @@ static int hold(int closed)
 	return dup(0) == 3 ? 0 : 5;
 }
 
-START_TEST(places_are_held)
+/* The same: where none can be opened they stay closed. */
+static int hold_none(int unused UNUSED)
+{
+	static const struct rlimit none = { 0 };
+
+	(void)close_range(0, 2, 0);
+	if (setrlimit(RLIMIT_NOFILE, &none) < 0)
+		return 1;
+	standard_hold_places();
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			return 2;
+	}
+	return 0;
+}
+
+static void expect_no_fault(int (*try)(int), int closed)
 {
 	int status;
 	pid_t pid = fork();
@@ -67,11 +85,22 @@ START_TEST(places_are_held)
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		(void)close_range(3, ~0U, 0);
-		_exit(hold(_i));
+		_exit(try(closed));
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
 		      "its status is %#x", (unsigned)status);
+}
+
+START_TEST(places_are_held)
+{
+	expect_no_fault(hold, _i);
+}
+END_TEST
+
+START_TEST(there_may_be_none_to_hold_them)
+{
+	expect_no_fault(hold_none, 0);
 }
 END_TEST
 
@@ -81,6 +110,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("standard");
 
 	tcase_add_loop_test(tcase, places_are_held, 0, 8);
+	tcase_add_test(tcase, there_may_be_none_to_hold_them);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
