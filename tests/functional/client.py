@@ -143,11 +143,13 @@ def unacknowledged(sock):
 
 
 def _let_run(address):
-    """Return when the service, of one worker, has had its turn: how many
-    bytes it has echoed for that."""
+    """Return when the service, of one worker, has had its turn, and nobody is
+    connected to it for that any more: how many bytes it has echoed for it."""
     with connect(address) as other:
         for _ in range(TURNS):
             assert_echo(other, PING)
+        other.shutdown(socket.SHUT_WR)
+        assert not other.recv(1), "more than the echo"
     return TURNS * len(PING)
 
 
