@@ -53,6 +53,7 @@ def kills():
                 (LIFE_MAX, LIFE_MAX, SHORT_LIFE_MAX))))
             traffic.strike()
             keeper.kill(ready=False)
+            traffic.struck()
             assert traffic.faults < 1000, "too many faults"
         note(f"{KILLS} kills in {time.monotonic() - begin:.1f} s, "
              f"{KILLS - (keeper.readies - readies)} before READY=1")
@@ -75,7 +76,9 @@ def kills_by_age():
         for _ in range(max(3, KILLS // 60)):
             keeper.turn_for(moments.uniform(0.2, 1.5))
             traffic.strike()
-            keeper.kill()
+            keeper.kill(ready=False)
+            traffic.struck()
+            keeper.await_ready()
         keeper.turn_for(1)
         traffic.finish(keeper.turn)
         traffic.judge()
@@ -146,7 +149,7 @@ def _kill_at(keeper, strace, plan, workers=(1,)):
         keeper.arguments[1] = str(count)
         before = len(keeper.ends)
         deadline = time.monotonic() + CALL_WAIT * (
-            CALL_PATIENCE if 2 * len(reached) < tried else 1)
+            CALL_PATIENCE if 3 * len(reached) < 2 * tried else 1)
         while len(keeper.ends) == before and time.monotonic() < deadline:
             keeper.turn(0.05)
         if len(keeper.ends) == before:

@@ -91,10 +91,15 @@ class Traffic:
 
     def strike(self):
         """The service is ended next."""
-        self.strikes.append(time.monotonic())
+        now = time.monotonic()
+        self.strikes.append((now, now))
         self._board.back = FAR
-        self._board.strike = self.strikes[-1]
+        self._board.strike = now
         self._board.strikes += 1
+
+    def struck(self):
+        """It has ended: whoever came since strike() was perhaps with it."""
+        self.strikes[-1] = (self.strikes[-1][0], time.monotonic())
 
     def back(self):
         """The service is ready again."""
@@ -135,10 +140,10 @@ class Traffic:
         known to be accepted since its first echo only."""
         if fault.what not in ("FIN", "RST"):
             return False
-        return any(fault.opened <= strike <= fault.now + NOTICED and
+        return any(fault.opened <= struck and strike <= fault.now + NOTICED and
                    (fault.first is None or
                     strike - fault.first < self.preserve_after)
-                   for strike in self.strikes)
+                   for strike, struck in self.strikes)
 
     def judge(self, excuse=True):
         """Assert that nothing was lost, and tell what was seen."""
