@@ -8,7 +8,6 @@
 #include "unit/harness.h"
 #include "unit/injection.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -38,6 +37,7 @@ static void expect_outcome(unsigned adopted, unsigned reset, unsigned lost)
 	ck_assert_uint_eq(ADOPT_COUNT(connections_accepted), 0);
 	ck_assert_uint_eq(ADOPT_COUNT(connections_reset), reset);
 }
+
 START_TEST(quiet_one_is_served_on)
 {
 	int client = leave_connection(&lot);

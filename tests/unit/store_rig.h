@@ -35,8 +35,8 @@ void store_put(const char *name, int fd);
 
 /*
  * What the next instance is given: duplicates of all, as
- * service_take_sockets() returns them, the latest first, as from systemd 252.
- * How many.
+ * service_take_sockets() returns them, the latest first: sd_listen_fds(3)
+ * promises no order.  How many.
  */
 size_t store_give(struct service_socket **sockets);
 

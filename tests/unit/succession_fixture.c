@@ -6,9 +6,9 @@
 #include "echod/drain.h"
 #include "unit/rig.h"
 
-#include <stdio.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <unistd.h>
 
 WRAPPED(int, service_take_sockets, (struct service_socket * *sockets));
