@@ -90,12 +90,11 @@ static struct limiter_table *table_of_nobody(void)
 }
 
 void echoer_limit_datagrams(struct echoer *echoer, unsigned rate,
-			    unsigned burst)
+			    unsigned burst, const struct siphash_key *key)
 {
-	static const struct siphash_key key = { { 1, 2 } };
 	struct limiter_rate limit = { .rate = rate, .burst = burst };
 
-	limiter_init(&echoer->limiter, table_of_nobody(), &limit, &key);
+	limiter_init(&echoer->limiter, table_of_nobody(), &limit, key);
 	echoer->policy.limiter = &echoer->limiter;
 }
 
@@ -188,7 +187,6 @@ static void check_datagrams(const struct echoer *echoer,
 		.refused = stats_refused(snapshot) -
 			   values[COUNTER_datagrams_refused_rate],
 		.limited = values[COUNTER_datagrams_refused_rate],
-		.lost = values[COUNTER_datagrams_unsent] + planned,
 	});
 }
 

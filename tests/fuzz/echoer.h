@@ -45,7 +45,7 @@ void echoer_init(struct echoer *echoer);
 /* Before anything is served: how much one source may have and send. */
 void echoer_limit_connections(struct echoer *echoer, unsigned per_source);
 void echoer_limit_datagrams(struct echoer *echoer, unsigned rate,
-			    unsigned burst);
+			    unsigned burst, const struct siphash_key *key);
 
 /* Begin to serve: a worker is made. */
 void echoer_begin(struct echoer *echoer);

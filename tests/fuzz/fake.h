@@ -19,6 +19,8 @@
 #ifndef ECHOD_TESTS_FUZZ_FAKE_H
 #define ECHOD_TESTS_FUZZ_FAKE_H
 
+#include "common/siphash.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -191,11 +193,12 @@ enum fake_datagram_kind {
 };
 
 struct fake_datagrams {
-	int family;	      /* AF_INET, AF_INET6 or AF_UNIX */
-	bool trains;	      /* UDP_GRO does something */
-	unsigned room_in,     /* datagrams in the receive queue */
-		room_out;     /* and in the send queue */
-	unsigned rate, burst; /* that a source may send; 0: any number */
+	int family;		/* AF_INET, AF_INET6 or AF_UNIX */
+	bool trains;		/* UDP_GRO does something */
+	unsigned room_in,	/* datagrams in the receive queue */
+		room_out;	/* and in the send queue */
+	unsigned rate, burst;	/* that a source may send; 0: any number */
+	struct siphash_key key; /* of the dice that let pass who is over */
 };
 int fake_datagram_socket(const struct fake_datagrams *datagrams);
 
@@ -207,11 +210,11 @@ void fake_arrive(unsigned peer, enum fake_datagram_kind kind, size_t length,
 void fake_leave(unsigned count);
 
 /*
- * The server's account is ours: what it took, answered, refused, refused
- * because there were too many, and lost or has not sent yet.
+ * The server's account is ours: what it took, answered, refused, and refused
+ * because there were too many.
  */
 struct fake_account {
-	uint64_t received, sent, refused, limited, lost;
+	uint64_t received, sent, refused, limited;
 };
 void fake_check_datagrams(const struct fake_account *account);
 bool fake_datagrams_are_settled(void);

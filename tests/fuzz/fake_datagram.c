@@ -125,7 +125,7 @@ void fake_check_datagrams(const struct fake_account *account)
 	assert(account->received == udp.received);
 	assert(account->sent == udp.sent);
 	assert(account->refused == udp.refusable);
-	fake_rate_check(account, !udp.config.trains);
+	fake_rate_check(account);
 }
 
 static const uint8_t *bytes_of(const struct fake_record *record)
@@ -215,14 +215,14 @@ static unsigned write_bytes(struct msghdr *header, unsigned count)
 /* What is to become of them, which are of one kind? */
 static void judge(unsigned count)
 {
-	bool over = false;
+	bool limited = false;
 
 	if (is_refusable(&udp.queue[0]))
 		udp.refusable += count;
 	else
-		over = fake_rate_is_over(udp.queue[0].peer, count);
+		limited = fake_rate_refuses(udp.queue[0].peer, count);
 	for (unsigned i = 0; i < count; i++)
-		udp.queue[i].over = over;
+		udp.queue[i].limited = limited;
 }
 
 static void receive_one(struct mmsghdr *message)
@@ -297,7 +297,8 @@ static bool is_answer(const struct fake_record *record,
 	union fake_name name;
 	socklen_t length = fake_name_of(record, &name);
 
-	return !is_refusable(record) && record->length == reply->length &&
+	return !is_refusable(record) && !record->limited &&
+	       record->length == reply->length &&
 	       length == reply->name_length &&
 	       memcmp(&name, reply->name, length) == 0 &&
 	       memcmp(bytes_of(record), reply->bytes, reply->length) == 0 &&
@@ -325,8 +326,6 @@ void fake_datagram_answer(const struct fake_reply *reply)
 	assert(i < udp.taken);
 	udp.next[udp.batch[i].peer] = i + 1;
 	udp.sent++;
-	if (udp.batch[i].over)
-		fake_rate_leaks();
 }
 
 void fake_datagram_leaves(void)

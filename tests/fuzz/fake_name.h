@@ -15,7 +15,7 @@
 struct fake_record {
 	unsigned id, peer, length;
 	enum fake_datagram_kind kind;
-	bool over; /* more than its source may send */
+	bool limited; /* more than its source may send */
 };
 
 union fake_name {

@@ -2,8 +2,8 @@
 /*
  * What --udp-rate promises, said once more, and without a table: each source
  * may send so many datagrams a second, and a burst at once; wider networks, 32
- * and 1024 times as many.  Whoever is within all three is answered; who is not
- * may be, now and then.
+ * and 1024 times as many.  Whoever is within all three is answered; of messages
+ * that are not, one in four is, for which dice are thrown that are known here.
  */
 #include "config.h"
 
@@ -16,7 +16,10 @@
 /* Of a datagram. */
 #define PARTS 1024
 
-/* One in four leaks: of so many far more than none, and far less than half. */
+#define LEAK	  4
+#define KIND_DICE 0
+
+/* Of so many that are over, far more than none leak, and far less than half. */
 #define ENOUGH 256
 
 #define LEVELS 3
@@ -26,8 +29,10 @@ static const unsigned shares[LEVELS] = { 1, 32, 1024 };
 static struct {
 	unsigned rate, burst;
 	int family;
+	struct siphash_key key;
 	uint64_t paid[LEVELS][FAKE_PEERS]; /* until when, in parts */
-	uint64_t over, leaked;
+	uint64_t over, leaked;		   /* messages */
+	uint64_t refused;		   /* datagrams */
 } limit;
 
 void fake_rate_set(const struct fake_datagrams *datagrams)
@@ -36,6 +41,7 @@ void fake_rate_set(const struct fake_datagrams *datagrams)
 	limit.rate = datagrams->rate;
 	limit.burst = datagrams->burst;
 	limit.family = datagrams->family;
+	limit.key = datagrams->key;
 }
 
 /* Of IPv4 each peer is a source, of IPv6 all are of one network. */
@@ -58,14 +64,24 @@ static bool is_over(unsigned peer, uint64_t now)
 	return false;
 }
 
-bool fake_rate_is_over(unsigned peer, unsigned datagrams)
+static bool leaks(void)
+{
+	if (siphash(&limit.key, limit.over++, KIND_DICE) % LEAK != 0)
+		return false;
+	limit.leaked++;
+	return true;
+}
+
+bool fake_rate_refuses(unsigned peer, unsigned datagrams)
 {
 	uint64_t now = fake_time() * limit.rate * PARTS / USEC_PER_SEC;
 
 	if (limit.rate == 0 || limit.family == AF_UNIX)
 		return false;
 	if (is_over(peer, now)) {
-		limit.over += datagrams;
+		if (leaks())
+			return false;
+		limit.refused += datagrams;
 		return true;
 	}
 	for (size_t i = 0; i < LEVELS; i++) {
@@ -77,20 +93,11 @@ bool fake_rate_is_over(unsigned peer, unsigned datagrams)
 	return false;
 }
 
-void fake_rate_leaks(void)
+void fake_rate_check(const struct fake_account *account)
 {
-	limit.leaked++;
-}
-
-void fake_rate_check(const struct fake_account *account, bool single)
-{
-	uint64_t known = account->limited + limit.leaked;
-
-	/* Refused is who is over, and whoever is over is refused or leaks. */
-	assert(known <= limit.over);
-	assert(known + account->lost >= limit.over);
-	if (!single || limit.over < ENOUGH)
+	assert(account->limited == limit.refused);
+	if (limit.over < ENOUGH)
 		return;
-	assert(account->limited >= limit.over / 2);
-	assert(account->limited <= limit.over - limit.over / 16);
+	assert(limit.leaked >= limit.over / 16);
+	assert(limit.leaked <= limit.over / 2);
 }

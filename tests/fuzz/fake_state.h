@@ -198,11 +198,10 @@ ssize_t fake_send_one(int fd, const struct msghdr *message);
 void fake_datagram_option(int level, int name, int value);
 bool fake_datagram_joins(void);
 
-/* Rates: is a message of so many too much?  Then it may be answered, or not. */
+/* Rates: is a message of so many to be refused? */
 void fake_rate_set(const struct fake_datagrams *datagrams);
-bool fake_rate_is_over(unsigned peer, unsigned datagrams);
-void fake_rate_leaks(void);
-void fake_rate_check(const struct fake_account *account, bool single);
+bool fake_rate_refuses(unsigned peer, unsigned datagrams);
+void fake_rate_check(const struct fake_account *account);
 
 /* One datagram that the server sends, with what goes with it. */
 struct fake_reply {

@@ -120,13 +120,15 @@ static int set_kernel(struct echoer *echoer, const uint8_t *header)
 		.trains = header[0] & 4,
 		.room_in = 1 + header[1] % 128U,
 		.room_out = 1 + header[2] % 64U,
+		.key = { { header[0], header[3] } },
 	};
 
 	policy->udp_offload = header[0] & 8;
 	if (header[3] & 3) {
 		datagrams.rate = rates[header[3] >> 2 & 3];
 		datagrams.burst = bursts[header[3] & 3];
-		echoer_limit_datagrams(echoer, datagrams.rate, datagrams.burst);
+		echoer_limit_datagrams(echoer, datagrams.rate, datagrams.burst,
+				       &datagrams.key);
 	}
 	return fake_datagram_socket(&datagrams);
 }
