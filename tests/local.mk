@@ -383,29 +383,29 @@ check-peers: all
 # Or only those of these names.  Of schedules long ones are tried from the
 # start, as it costs the most to begin one.  Without sanitizers
 # (FUZZ_SANITIZERS=no) they run several times as fast, and see only what the
-# targets themselves assert.
+# targets themselves assert.  With -jN, N at a time.
 FUZZ_SECONDS = 60
 FUZZ_TARGETS =
+fuzz_runs = $(FUZZ_TESTS:=.run)
 FUZZ_SANITIZERS = address,undefined
 if ENABLE_FUZZING
-fuzz: $(FUZZ_TESTS)
-	@set -e; for target in $(FUZZ_TESTS); do \
-		name=$${target##*/fuzz_}; \
-		case " $(FUZZ_TARGETS) " in \
-		"  " | *" $$name "*) ;; \
-		*) continue ;; \
-		esac; \
-		case $$name in \
-		datagrams | schedule) how='-len_control=0 -entropic=0' ;; \
-		*) how= ;; \
-		esac; \
-		echo "fuzz: $$name for $(FUZZ_SECONDS) s"; \
-		$(MKDIR_P) corpus/$$name; \
-		./$$target $$how -max_total_time=$(FUZZ_SECONDS) \
-			-print_final_stats=1 \
-			-artifact_prefix=corpus/crash-$$name- \
-			corpus/$$name $(srcdir)/tests/fuzz/corpus/$$name; \
-	done
+fuzz: $(fuzz_runs)
+$(fuzz_runs): $(FUZZ_TESTS)
+	@target=$@; target=$${target%.run}; name=$${target##*/fuzz_}; \
+	case " $(FUZZ_TARGETS) " in \
+	"  " | *" $$name "*) ;; \
+	*) exit 0 ;; \
+	esac; \
+	case $$name in \
+	datagrams | schedule) how='-len_control=0 -entropic=0' ;; \
+	*) how= ;; \
+	esac; \
+	echo "fuzz: $$name for $(FUZZ_SECONDS) s"; \
+	$(MKDIR_P) corpus/$$name && \
+	./$$target $$how -max_total_time=$(FUZZ_SECONDS) \
+		-print_final_stats=1 \
+		-artifact_prefix=corpus/crash-$$name- \
+		corpus/$$name $(srcdir)/tests/fuzz/corpus/$$name
 else
 fuzz:
 	$(MKDIR_P) fuzz/$(FUZZ_SANITIZERS)
@@ -424,7 +424,7 @@ CLEANFILES += $(EXTRA_PROGRAMS)
 .PHONY: bench bench-client bench-guards bench-quick check-attacks check-chaos \
 	check-functional check-is-missing check-lint check-model check-peers \
 	check-restart check-scale check-soak check-system check-torture \
-	check-unit compare fuzz
+	check-unit compare fuzz $(fuzz_runs)
 
 EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/lint/complete.bash \
