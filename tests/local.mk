@@ -340,6 +340,13 @@ tests_bench_echoping_timed_SOURCES = src/echoping/main.c tests/bench/timed.c
 tests_bench_echoping_timed_LDADD = $(echoping_LDADD)
 tests_bench_echoping_timed_LDFLAGS = $(timed)
 
+# The daemon without its sandbox, and yet the same program.
+tests/bench/no_sandbox.so: tests/bench/no_sandbox.c
+	$(AM_V_CC)$(MKDIR_P) $(@D) && $(CC) $(CPPFLAGS) -D_GNU_SOURCE \
+		$(CFLAGS) $(LDFLAGS) -shared -fPIC -o $@ \
+		$(srcdir)/tests/bench/no_sandbox.c
+CLEANFILES += tests/bench/no_sandbox.so
+
 # Valgrind cannot live in the daemon's sandbox.
 tests_bench_echod_unconfined_SOURCES = src/echod/main.c \
 	src/echod/sandbox_none.c
@@ -357,7 +364,7 @@ bench-client: all
 # What do the guards cost?  BENCH: see guards.py.
 bench-guards: all
 	@$(MAKE) $(AM_MAKEFLAGS) tests/bench/any-filter tests/bench/sources \
-		tests/bench/echod-unconfined
+		tests/bench/echod-unconfined tests/bench/no_sandbox.so
 	@$(tests_environment) \
 		BENCH_BIN='$(abs_top_builddir)/tests/bench'; export BENCH_BIN; \
 		$(PYTHON) $(srcdir)/tests/bench/guards.py $(BENCH) || \
@@ -464,6 +471,7 @@ EXTRA_DIST += $(LINT_TESTS) tests/lint/tap.sh \
 	tests/bench/client.py \
 	tests/bench/generator.py \
 	tests/bench/guards.py \
+	tests/bench/no_sandbox.c \
 	tests/bench/peers/asio.cc \
 	tests/bench/peers/asyncio_echo.py \
 	tests/bench/peers/blocking.c \

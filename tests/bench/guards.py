@@ -53,9 +53,10 @@ LIMITED = ("--udp-rate=1000000/100000000",)
 UNLIMITED = ("--udp-rate=0", "--allow-source-ports=all")
 UNWATCHED = ("--min-progress=0",)
 LOOP_TTL = (*LIMITED, "--loop-ttl")
-# As options, but they are none: without the sandbox, as callgrind needs it, and
-# under a filter that allows everything, without which there is no sandbox.
-UNCONFINED, ANY_FILTER = "unconfined", "any-filter"
+# As options, but they are none: the same program with and without its sandbox,
+# and under a filter that allows everything, without which there is no sandbox.
+SANDBOX, NO_SANDBOX, ANY_FILTER = "sandbox", "no-sandbox", "any-filter"
+HOW = (SANDBOX, NO_SANDBOX, ANY_FILTER)
 
 WILDCARD = {4: "0.0.0.0", 6: "[::]"}
 SERVER = {4: "10.7.0.1", 6: "fd07::1"}
@@ -106,12 +107,13 @@ def _cells():
     for cell in traffic:
         yield _named("ttl", cell, on=LOOP_TTL, off=LIMITED)
     for cell in (*traffic[:2], tcp):
-        bare = (*cell.on, UNCONFINED)
-        yield _named("sandbox", cell, off=bare)
+        full, bare = ((*cell.on, it) for it in (SANDBOX, NO_SANDBOX))
+        yield _named("sandbox", cell, on=full, off=bare)
         yield _named("filter", cell, on=(*bare, ANY_FILTER), off=bare)
-        yield _named("calls", cell, off=(*bare, ANY_FILTER))
+        yield _named("calls", cell, on=full, off=(*bare, ANY_FILTER))
     # What noise alone makes of it.
     yield _named("nothing", traffic[1], on=UNLIMITED)
+    yield _named("nothing", tcp, on=UNWATCHED)
 
 
 class Scene:
@@ -174,22 +176,39 @@ class Clients:
 
 
 @contextlib.contextmanager
-def serving(cell, options, wrapper=()):
+def _opened(name):
+    fd = os.open(os.path.join(BENCH_BIN, name), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _is_filtered(pid):
+    """Whether anything looks at its system calls: proc(5)."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return "Seccomp:\t2\n" in file
+
+
+@contextlib.contextmanager
+def serving(cell, options, **how):
     """echod and its port."""
     with contextlib.ExitStack() as stack:
-        program = None
-        if UNCONFINED in options:
-            program = os.open(os.path.join(BENCH_BIN, "echod-unconfined"),
-                              os.O_RDONLY | os.O_CLOEXEC)
-            stack.callback(os.close, program)
+        if SANDBOX in options:
+            how["environment"] = {"KEEP_SANDBOX": "1"}
+        if SANDBOX in options or NO_SANDBOX in options:
+            how["preload"] = stack.enter_context(_opened("no_sandbox.so"))
         if ANY_FILTER in options:
-            wrapper = (os.path.join(BENCH_BIN, "any-filter"),)
+            how["wrapper"] = (os.path.join(BENCH_BIN, "any-filter"),)
         echod = daemon.Echod(
             "-w", "1", "-l", f"{cell.transport}:{WILDCARD[cell.family]}:0",
-            *(it for it in options if it not in (UNCONFINED, ANY_FILTER)),
-            wrapper=wrapper, program=program, dumpable=False)
+            *(it for it in options if it not in HOW),
+            dumpable=False, **how)
         stack.callback(echod.release)
         with echod:
+            if "program" not in how:
+                bare = NO_SANDBOX in options and ANY_FILTER not in options
+                assert _is_filtered(echod.pid) != bare, options
             yield echod, echod.address(cell.transport)[1]
 
 
@@ -230,7 +249,10 @@ def _collected(scene, cell, options, milliseconds, *only):
         log = os.path.join(place, "log")
         wrapper = ("valgrind", "--tool=callgrind", *only,
                    "--callgrind-out-file=/dev/null", f"--log-file={log}")
-        with serving(cell, (*options, UNCONFINED), wrapper) as (_, port):
+        # Valgrind cannot live in the sandbox.
+        with (_opened("echod-unconfined") as program,
+              serving(cell, options, wrapper=wrapper,
+                      program=program) as (_, port)):
             with scene.clients(cell, milliseconds, port) as clients:
                 messages = clients.run()
         with open(log, encoding="utf-8") as file:

@@ -112,7 +112,7 @@ class Echod:
 
     def __init__(self, *arguments, sockets=(), names=None, environment=None,
                  descriptors_max=None, keep_root=False, wrapper=(),
-                 ready=True, dumpable=True, program=None):
+                 ready=True, dumpable=True, preload=None, program=None):
         self.status = None
         self.log = ""
         self.arguments = ["echod", *arguments]
@@ -124,7 +124,7 @@ class Echod:
         self._descriptors_max = descriptors_max
         self._keep_root = keep_root
         self._wrapper = list(wrapper)
-        self._preload = _dumpable if dumpable else None
+        self._preload = _dumpable if dumpable else preload
         self._program = _binary if program is None else program
         self._stdout, stdout = os.pipe()
         self.stderr, stderr = os.pipe()
