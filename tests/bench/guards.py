@@ -206,9 +206,9 @@ def serving(cell, options, **how):
             dumpable=False, **how)
         stack.callback(echod.release)
         with echod:
-            if "program" not in how:
-                bare = NO_SANDBOX in options and ANY_FILTER not in options
-                assert _is_filtered(echod.pid) != bare, options
+            if any(it in options for it in HOW):
+                filtered = SANDBOX in options or ANY_FILTER in options
+                assert _is_filtered(echod.pid) == filtered, options
             yield echod, echod.address(cell.transport)[1]
 
 
