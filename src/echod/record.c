@@ -240,6 +240,7 @@ static void tell_call(int call)
 {
 	static const char end[] =
 		" is none that echod needs: it ends (please report this)\n";
+	struct pollfd log = { .fd = STDERR_FILENO, .events = POLLOUT };
 	char text[128] = "echod: system call ";
 	size_t length = strlen(text);
 	int scale = 1;
@@ -249,7 +250,9 @@ static void tell_call(int call)
 	for (; scale > 0; scale /= 10)
 		text[length++] = (char)('0' + call / scale % 10);
 	memcpy(text + length, end, sizeof(end));
-	(void)!write(STDERR_FILENO, text, length + sizeof(end) - 1);
+	/* The end does not wait for who does not read. */
+	if (poll(&log, 1, 0) > 0)
+		(void)!write(STDERR_FILENO, text, length + sizeof(end) - 1);
 }
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a fault leaves in the record, and when the record is poisoned.
+ * How a fault ends the process, and what it leaves in the record.
  */
 #include "config.h"
 
@@ -8,16 +8,15 @@
 #include "echod/record.h"
 #include "unit/capture.h"
 #include "unit/harness.h"
+#include "unit/injection.h"
+#include "unit/instance_rig.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct record record;
@@ -32,25 +31,9 @@ static void teardown(void)
 	record_close(&record);
 }
 
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &now), 0);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC +
-	       (uint64_t)now.tv_nsec / 1000;
-}
-
-typedef void ending(int number);
-
 static void raise_signal(int number)
 {
 	(void)raise(number);
-}
-
-static void send_signal(int number)
-{
-	(void)kill(getpid(), number);
 }
 
 static void abort_process(int number UNUSED)
@@ -89,30 +72,6 @@ static void abort_in_a_thread(int number UNUSED)
 		(void)pthread_join(thread, NULL);
 }
 
-/*
- * An instance that counts, and ends by this.  Without a core dump, and without
- * a sanitizer's report, which would end it otherwise.
- */
-static void end_instance(struct record *of, ending *end, int number)
-{
-	int status;
-	pid_t pid = fork();
-
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		(void)prctl(PR_SET_DUMPABLE, 0);
-		(void)signal(number, SIG_DFL);
-		if (record_catch_faults(of) < 0)
-			_exit(1);
-		STATS_COUNT(record_stats(of, 1), bytes_sent, 7);
-		end(number);
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == number,
-		      "its status is %#x", (unsigned)status);
-}
-
 static const struct {
 	ending *end;
 	int number;
@@ -123,16 +82,16 @@ static const struct {
 	{ raise_signal, SIGILL, true },
 	{ raise_signal, SIGFPE, true },
 	{ raise_signal, SIGABRT, true },
-	{ send_signal, SIGSEGV, true },
-	{ send_signal, SIGABRT, true },
+	{ signal_itself, SIGSEGV, true },
+	{ signal_itself, SIGABRT, true },
 	{ abort_process, SIGABRT, true },
 	{ abort_in_a_thread, SIGABRT, true },
 	{ touch_nothing, SIGSEGV, true },
 	{ touch_beyond_the_end, SIGBUS, true },
-	{ send_signal, SIGKILL, false },
-	{ send_signal, SIGTERM, false },
-	{ send_signal, SIGQUIT, false },
-	{ send_signal, SIGUSR1, false },
+	{ signal_itself, SIGKILL, false },
+	{ signal_itself, SIGTERM, false },
+	{ signal_itself, SIGQUIT, false },
+	{ signal_itself, SIGUSR1, false },
 	{ raise_signal, SIGSYS, true }, /* the last: not under Valgrind */
 };
 #define UNDER_VALGRIND ((int)ARRAY_SIZE(endings) - 1)
@@ -186,6 +145,35 @@ START_TEST(a_call_that_is_not_permitted_is_named)
 }
 END_TEST
 
+/* As a tracer does that lets go while the signal is delivered: ptrace(2). */
+static int signals_taken;
+
+WRAPPED(int, kill, (pid_t process, int number));
+
+int __wrap_kill(pid_t process, int number)
+{
+	if (signals_taken == 0)
+		return __real_kill(process, number);
+	signals_taken--;
+	return 0;
+}
+
+START_TEST(a_signal_that_was_taken_is_sent_again)
+{
+	signals_taken = 1;
+	end_instance(&record, raise_signal, SIGABRT);
+}
+END_TEST
+
+START_TEST(a_log_that_nobody_reads_is_not_waited_for)
+{
+	(void)stderr_capture();
+	(void)stderr_fill();
+	forbidden_call = calls[0];
+	end_instance(&record, forbid, SIGSYS);
+}
+END_TEST
+
 /* The signals are whose they were, and the memory is gone. */
 START_TEST(a_closed_record_catches_nothing)
 {
@@ -222,138 +210,6 @@ START_TEST(closing_another_record_changes_nothing)
 }
 END_TEST
 
-/* The next instance, which goes on from this one. */
-static void succeed(void)
-{
-	struct record next;
-
-	ck_assert_int_eq(record_create(&next, 2, NULL), 0);
-	ck_assert(record_continue(&next, record.fd));
-	record_close(&record);
-	record = next;
-}
-
-/* These many instances end by this. */
-static void run_instances(int count, int number)
-{
-	for (int i = 0; i < count; i++) {
-		end_instance(&record, send_signal, number);
-		succeed();
-	}
-}
-
-/* How far apart these processes are is not ours to say: as if at once. */
-static void bring_together(void)
-{
-	uint64_t now = now_usec();
-
-	for (int i = 0; i < RECORD_FAULTS; i++) {
-		if (record.head->faults[i] != 0)
-			record.head->faults[i] = now;
-	}
-}
-
-static bool is_poisoned(void)
-{
-	bring_together();
-	return record_is_poisoned(&record);
-}
-
-START_TEST(the_third_fault_in_a_row_poisons)
-{
-	run_instances(2, SIGABRT);
-	ck_assert(!is_poisoned());
-	run_instances(1, SIGSEGV);
-	ck_assert(is_poisoned());
-	run_instances(1, SIGABRT);
-	ck_assert(is_poisoned());
-	record_absolve(&record);
-	ck_assert(!is_poisoned());
-	run_instances(2, SIGABRT);
-	ck_assert(!is_poisoned());
-	run_instances(1, SIGABRT);
-	ck_assert(is_poisoned());
-}
-END_TEST
-
-START_TEST(any_other_end_breaks_the_row)
-{
-	run_instances(2, SIGABRT);
-	run_instances(1, SIGKILL);
-	ck_assert_uint_eq(record.head->faults[0], 0);
-	run_instances(2, SIGABRT);
-	ck_assert(!is_poisoned());
-	run_instances(1, SIGABRT);
-	ck_assert(is_poisoned());
-	/* An orderly end. */
-	succeed();
-	ck_assert(!is_poisoned());
-}
-END_TEST
-
-/* As a record that was left, and is continued, has them. */
-START_TEST(marks_move_up)
-{
-	record.head->faulted_at = 9;
-	record.head->faults[0] = 7;
-	record.head->faults[1] = 5;
-	record.head->faults[2] = 3;
-	succeed();
-	ck_assert_uint_eq(record.head->faulted_at, 0);
-	ck_assert_uint_eq(record.head->faults[0], 9);
-	ck_assert_uint_eq(record.head->faults[1], 7);
-	ck_assert_uint_eq(record.head->faults[2], 5);
-}
-END_TEST
-
-#define S INT64_C(1000000)
-
-/* µs before now, newest first; `never`: no mark. */
-#define never INT64_MAX
-static const struct {
-	int64_t ago[RECORD_FAULTS];
-	bool poisoned;
-} rows[] = {
-	{ { 0, 0, 0 }, true },
-	{ { 1, 2, 3 }, true },
-	{ { S, 2 * S, 11 * S }, true },
-	{ { S, 2 * S, 11 * S + 1 }, false },
-	{ { S, 11 * S + 1, 11 * S + 1 }, false },
-	/* It is their distance that matters, not how long ago they were. */
-	{ { 100 * S, 101 * S, 110 * S }, true },
-	{ { 100 * S, 101 * S, 111 * S }, false },
-	{ { never, never, never }, false },
-	{ { 1, never, never }, false },
-	{ { 1, 2, never }, false },
-	{ { 1, never, 3 }, false },
-	{ { never, 2, 3 }, false },
-	/* After a reboot the clock says less. */
-	{ { -3600 * S, -3600 * S, -3600 * S }, false },
-	{ { -3600 * S, 1, 2 }, false },
-	{ { -S, 1, 2 }, false },
-	/* No echod writes these. */
-	{ { 3, 2, 1 }, false },
-	{ { 1, 3, 2 }, false },
-};
-
-START_TEST(three_faults_within_ten_seconds_poison)
-{
-	uint64_t now = now_usec();
-
-	for (int i = 0; i < RECORD_FAULTS; i++) {
-		int64_t ago = rows[_i].ago[i];
-
-		/* The machine has not been up for so long. */
-		if (ago != never && (int64_t)now <= ago)
-			return;
-		record.head->faults[i] = ago == never ? 0 : now - (uint64_t)ago;
-	}
-	ck_assert(record_is_poisoned(&record) == rows[_i].poisoned);
-	record_absolve(&record);
-	ck_assert(!record_is_poisoned(&record));
-}
-END_TEST
-
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("record_fault");
@@ -365,16 +221,13 @@ static Suite *make_suite(void)
 			    ARRAY_SIZE(endings));
 	tcase_add_loop_test(sigsys, a_call_that_is_not_permitted_is_named, 0,
 			    ARRAY_SIZE(calls));
+	tcase_add_test(sigsys, a_log_that_nobody_reads_is_not_waited_for);
 	suite_add_tcase(suite, sigsys);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, faults_leave_their_time, 0, UNDER_VALGRIND);
 	tcase_add_test(tcase, a_closed_record_catches_nothing);
 	tcase_add_test(tcase, closing_another_record_changes_nothing);
-	tcase_add_test(tcase, the_third_fault_in_a_row_poisons);
-	tcase_add_test(tcase, any_other_end_breaks_the_row);
-	tcase_add_test(tcase, marks_move_up);
-	tcase_add_loop_test(tcase, three_faults_within_ten_seconds_poison, 0,
-			    ARRAY_SIZE(rows));
+	tcase_add_test(tcase, a_signal_that_was_taken_is_sent_again);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

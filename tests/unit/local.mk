@@ -82,6 +82,7 @@ echod_unit_tests = \
 	tests/unit/check_record_fault \
 	tests/unit/check_record_foreign \
 	tests/unit/check_record_limiter \
+	tests/unit/check_record_poison \
 	tests/unit/check_report \
 	tests/unit/check_room \
 	tests/unit/check_screen \
@@ -179,6 +180,7 @@ tests_unit_libharness_a_SOURCES = \
 # They need the daemon, and it libsystemd.
 if ENABLE_ECHOD
 tests_unit_libharness_a_SOURCES += \
+	tests/unit/instance_rig.c tests/unit/instance_rig.h \
 	tests/unit/limiter_rig.c tests/unit/limiter_rig.h \
 	tests/unit/store_rig.c tests/unit/store_rig.h
 endif
@@ -377,6 +379,7 @@ tests_unit_check_quota_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom \
 tests_unit_check_reactor_LDFLAGS = $(AM_LDFLAGS) $(wrap_faults)
 tests_unit_check_record_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fallocate \
 	-Wl,--wrap=memfd_create -Wl,--wrap=mmap
+tests_unit_check_record_fault_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=kill
 tests_unit_check_record_foreign_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fstat
 tests_unit_check_record_limiter_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=getrandom
