@@ -99,6 +99,7 @@ mcdc_flags = -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc
 mcdc_tests = $(common_unit_tests) $(echod_unit_tests) $(common_fuzz_tests) \
 	$(echod_fuzz_tests) $(echod_functional_tests)
 coverage-mcdc:
+	$(SHELL) $(srcdir)/tests/analysis/mcdc --tools
 	$(MKDIR_P) mcdc/profiles
 	test -f mcdc/Makefile || (cd mcdc && $(abs_top_srcdir)/configure \
 		CC=clang-19 CFLAGS='-g -O0 $(mcdc_flags)' --disable-echoping \
