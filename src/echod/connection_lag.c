@@ -55,9 +55,14 @@ static int take(struct connection *connection, size_t sent)
 	return stream_consume(&connection->stream, worker->scratch, length);
 }
 
+int connection_consume_left(struct connection *connection)
+{
+	return connection->echoed > 0 ? take(connection, 0) : 0;
+}
+
 bool connection_catch_up(struct connection *connection)
 {
-	int error = take(connection, 0);
+	int error = connection_consume_left(connection);
 
 	if (error < 0)
 		connection_fail(connection, -error);

@@ -98,8 +98,7 @@ static bool connection_echoed_all(struct connection *connection)
 
 	if (connection->state == CONNECTION_HOLDING)
 		return false;
-	if (connection->echoed > 0 &&
-	    connection_consume(connection, 0, false) < 0)
+	if (connection_consume_left(connection) < 0)
 		return false;
 	if (socket_unread(fd) > 0)
 		return false;
@@ -361,7 +360,6 @@ void connection_hand_over(struct idle_entry *entry)
 	if (!connection->parked)
 		return;
 	/* What cannot be consumed is skipped by the next instance. */
-	if (connection->echoed > 0)
-		(void)!connection_consume(connection, 0, false);
+	(void)!connection_consume_left(connection);
 	connection_free(connection, "handed over");
 }

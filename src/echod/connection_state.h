@@ -69,7 +69,10 @@ void connection_unwatch(struct connection *connection);
 int connection_consume(struct connection *connection, size_t sent,
 		       bool may_stay) MUST_CHECK;
 
-/* Only those that were left before: false if that failed, which is its end. */
+/* Only those that were left before, if there are any: 0 or -errno. */
+int connection_consume_left(struct connection *connection) MUST_CHECK;
+
+/* The same: false if that failed, which is its end. */
 bool connection_catch_up(struct connection *connection);
 
 /* Nobody is going to consume it: the connection ends here. */
