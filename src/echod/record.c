@@ -235,12 +235,20 @@ static bool is_heir(const struct sigaction *action)
 	return (action->sa_flags & SA_SIGINFO) || action->sa_handler != SIG_DFL;
 }
 
-/* The last words: what the sandbox did not permit (sandbox_calls.h). */
+/* The last words; the end does not wait for who does not read them. */
+static void tell(const char *text, size_t length)
+{
+	struct pollfd log = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (poll(&log, 1, 0) > 0)
+		(void)!write(STDERR_FILENO, text, length);
+}
+
+/* What the sandbox did not permit (sandbox_calls.h). */
 static void tell_call(int call)
 {
 	static const char end[] =
 		" is none that echod needs: it ends (please report this)\n";
-	struct pollfd log = { .fd = STDERR_FILENO, .events = POLLOUT };
 	char text[128] = "echod: system call ";
 	size_t length = strlen(text);
 	int scale = 1;
@@ -250,9 +258,7 @@ static void tell_call(int call)
 	for (; scale > 0; scale /= 10)
 		text[length++] = (char)('0' + call / scale % 10);
 	memcpy(text + length, end, sizeof(end));
-	/* The end does not wait for who does not read. */
-	if (poll(&log, 1, 0) > 0)
-		(void)!write(STDERR_FILENO, text, length + sizeof(end) - 1);
+	tell(text, length + sizeof(end) - 1);
 }
 
 /*
@@ -261,12 +267,18 @@ static void tell_call(int call)
  */
 static int fault_of(int number, const siginfo_t *info)
 {
+	static const char alarm[] =
+		"echod: it found that something is wrong with itself: it ends "
+		"(please report this)\n";
+
 	if (number != SIGSYS || info->si_code != SYS_SECCOMP)
 		return number;
+	if (info->si_syscall == SYS_gettid || info->si_syscall == SYS_writev) {
+		tell(alarm, sizeof(alarm) - 1);
+		return SIGABRT;
+	}
 	tell_call(info->si_syscall);
-	return info->si_syscall == SYS_gettid || info->si_syscall == SYS_writev
-		       ? SIGABRT
-		       : SIGSYS;
+	return SIGSYS;
 }
 
 /*

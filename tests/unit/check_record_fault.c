@@ -128,6 +128,26 @@ static void forbid(int number)
 	(void)syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), number, &info);
 }
 
+/* As abort(3) calls what is forbidden; its number is another. */
+static void forbid_an_alarm(int number UNUSED)
+{
+	forbid(SIGSYS);
+}
+
+static const int alarms[] = { SYS_gettid, SYS_writev };
+
+START_TEST(an_alarm_ends_it_by_abort)
+{
+	int fd = stderr_capture();
+
+	forbidden_call = alarms[_i];
+	end_instance(&record, forbid_an_alarm, SIGABRT);
+	stderr_expect(fd, "echod: it found that something is wrong with "
+			  "itself: it ends (please report this)");
+	stderr_expect_nothing(fd);
+}
+END_TEST
+
 static const int calls[] = { 0, 9, 10, 101, 4321 };
 
 START_TEST(a_call_that_is_not_permitted_is_named)
@@ -221,6 +241,8 @@ static Suite *make_suite(void)
 			    ARRAY_SIZE(endings));
 	tcase_add_loop_test(sigsys, a_call_that_is_not_permitted_is_named, 0,
 			    ARRAY_SIZE(calls));
+	tcase_add_loop_test(sigsys, an_alarm_ends_it_by_abort, 0,
+			    ARRAY_SIZE(alarms));
 	tcase_add_test(sigsys, a_log_that_nobody_reads_is_not_waited_for);
 	suite_add_tcase(suite, sigsys);
 	tcase_add_checked_fixture(tcase, setup, teardown);
