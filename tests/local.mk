@@ -55,6 +55,7 @@ echod_functional_tests = \
 	tests/functional/test_unix.py \
 	tests/functional/test_workers.py \
 	tests/torture/test_clients.py \
+	tests/torture/test_fault.py \
 	tests/torture/test_short.py
 
 # These ask a real echod.

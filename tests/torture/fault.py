@@ -72,6 +72,11 @@ class _Trace:
         """How many have failed so far."""
         return sum("(INJECTED)" in line for line in self._lines())
 
+    def is_cut_short(self):
+        """Whether it left in the middle of a call: one that was to fail has been
+        skipped then, and has the kernel's ENOSYS instead of its errno."""
+        return any("<detached ...>" in line for line in self._lines())
+
 
 class Attached(_Trace):
     """strace on some threads, within a `with` block."""

@@ -87,7 +87,9 @@ class Trial:
         finally:
             self.struck = fault.struck()  # to the end: strace has written it
         if self._has_died():
-            self._expect_orderly(call, errno)
+            self._expect_orderly(
+                manual.is_fatal(call, errno) or
+                fault.is_cut_short() and manual.is_fatal(call, "ENOSYS"))
         self._service.nudges = errno == "EAGAIN"
         self._silent = manual.silences(call, errno)
         # No edge follows that was promised by a lie.
@@ -151,9 +153,8 @@ class Trial:
         self.died = len(self._keeper.ends) > self._deaths
         return self.died
 
-    def _expect_orderly(self, call, errno):
+    def _expect_orderly(self, fatal):
         """It ends when it was told to, or when there is no going on."""
-        fatal = manual.is_fatal(call, errno)
         for end in self._keeper.ends[self._deaths:]:
             if end.status == -signal.SIGKILL:  # which nobody but us sends
                 continue
