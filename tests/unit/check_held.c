@@ -130,6 +130,7 @@ START_TEST(memory_goes_back_when_nothing_was_held_for_a_while)
 	hold(1);
 	ck_assert(is_scheduled());
 	ck_assert_uint_eq(held.pool.fresh, 6);
+	ck_assert_uint_ge(held.trim.deadline, reactor.now + USEC_PER_SEC);
 	reactor.now = held.trim.deadline;
 	reactor_dispatch(&reactor);
 	ck_assert_uint_eq(held.pool.fresh, 1);

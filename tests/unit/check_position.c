@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define GIB (UINT64_C(1) << 30)
@@ -103,6 +104,26 @@ START_TEST(what_has_no_queue_is_told)
 }
 END_TEST
 
+/* A message of a Unix socket leaves the sender's queue when it is read. */
+START_TEST(what_leaves_a_queue_was_taken)
+{
+	uint64_t before, unread, after;
+	char bytes[100] = { 0 };
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	ck_assert_int_eq(send(ends[0], bytes, sizeof(bytes), 0), sizeof(bytes));
+	ck_assert_int_eq(position_taken(ends[0], false, &before), 0);
+	ck_assert_int_eq(position_taken(ends[0], false, &unread), 0);
+	ck_assert_uint_eq(unread, before);
+	ck_assert_int_eq(recv(ends[1], bytes, sizeof(bytes), 0), sizeof(bytes));
+	ck_assert_int_eq(position_taken(ends[0], false, &after), 0);
+	ck_assert_uint_ge(after - before, sizeof(bytes));
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 static void add_part(Suite *suite, TCase *part)
 {
 	tcase_set_timeout(part, TEST_TIMEOUT_SEC);
@@ -116,6 +137,7 @@ int main(void)
 
 	tcase_add_loop_test(part, arithmetic, 0, ARRAY_SIZE(rows));
 	tcase_add_test(part, what_has_no_queue_is_told);
+	tcase_add_test(part, what_leaves_a_queue_was_taken);
 	suite_add_tcase(suite, part);
 	add_part(suite, position_state_case());
 	add_part(suite, position_queue_case());

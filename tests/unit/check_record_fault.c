@@ -11,6 +11,7 @@
 #include "unit/injection.h"
 #include "unit/instance_rig.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -200,6 +201,7 @@ START_TEST(a_closed_record_catches_nothing)
 	static const int numbers[] = { SIGSEGV, SIGBUS,	 SIGILL,
 				       SIGFPE,	SIGABRT, SIGSYS };
 	struct sigaction before[ARRAY_SIZE(numbers)], after;
+	void *memory = record.head;
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		ck_assert_int_eq(sigaction(numbers[i], NULL, &before[i]), 0);
@@ -209,6 +211,8 @@ START_TEST(a_closed_record_catches_nothing)
 		ck_assert(after.sa_handler != before[i].sa_handler);
 	}
 	record_close(&record);
+	ck_assert_int_eq(msync(memory, 1, MS_ASYNC), -1);
+	ck_assert_int_eq(errno, ENOMEM);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		ck_assert_int_eq(sigaction(numbers[i], NULL, &after), 0);
 		ck_assert(after.sa_handler == before[i].sa_handler);

@@ -186,10 +186,27 @@ START_TEST(without_a_manager_nothing_happens)
 	int output = stderr_capture(), free_fd = lowest_free_fd();
 
 	set_environment("NOTIFY_SOCKET", nobody[_i]);
+	service_connect();
 	tell_everything();
+	service_disconnect();
 	ck_assert_int_eq(lowest_free_fd(), free_fd);
 	expect_no_message();
 	stderr_expect_nothing(output);
+}
+END_TEST
+
+START_TEST(a_manager_is_let_go_of)
+{
+	int free_fd = lowest_free_fd();
+
+	for (int i = 0; i < 2; i++) {
+		service_connect();
+		ck_assert_int_ne(lowest_free_fd(), free_fd);
+		service_notify_status("connected");
+		expect_text(manager, "STATUS=connected");
+		service_disconnect();
+		ck_assert_int_eq(lowest_free_fd(), free_fd);
+	}
 }
 END_TEST
 
@@ -353,6 +370,7 @@ static Suite *make_suite(void)
 	tcase_add_test(notify, more_time_is_asked_for);
 	tcase_add_test(notify, watchdog_is_told);
 	tcase_add_test(notify, reloading_comes_with_the_time);
+	tcase_add_test(notify, a_manager_is_let_go_of);
 	tcase_add_loop_test(notify, without_a_manager_nothing_happens, 0,
 			    ARRAY_SIZE(nobody));
 	tcase_add_test(notify, watchdog_interval_is_read);

@@ -310,6 +310,26 @@ START_TEST(a_receive_buffer_that_is_not_locked_is_left_alone)
 }
 END_TEST
 
+/* It takes CAP_NET_ADMIN. */
+START_TEST(busy_polling_is_preferred_for_any_time)
+{
+	static const uint64_t times[] = { 1, 50, USEC_INFINITY, 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+
+	ck_assert_int_ge(fd, 0);
+	if (__real_setsockopt(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &on,
+			      sizeof(on)) == 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+			socket_set_busy_poll(fd, times[i]);
+			ck_assert_int_eq(
+				fd_option(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL),
+				times[i] > 0);
+		}
+	}
+	close(fd);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("socket_options");
@@ -324,6 +344,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, the_ttl_is_told_if_asked_for);
 	tcase_add_test(tcase, datagrams_between_processes);
 	tcase_add_test(tcase, streams_between_processes);
+	tcase_add_test(tcase, busy_polling_is_preferred_for_any_time);
 	tcase_add_test(tcase, a_receive_buffer_grows);
 	tcase_add_test(tcase, a_receive_buffer_never_shrinks);
 	tcase_add_test(tcase,
