@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Calls that fail: what is known of how strace makes them."""
 
+import contextlib
 import ctypes
 import errno
 import os
 import select
+import signal
 import sys
-import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../functional"))
@@ -58,28 +59,28 @@ class _Caller:
         except BlockingIOError:
             return set()
 
-    def end(self):
-        os.kill(self.pid, 9)
+    def close(self):
+        os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+        os.close(self._output)
 
 
 @case("a call that strace leaves in its middle may fail with ENOSYS")
 def cut_short():
     if not STRACE:
         raise Skip("strace is not installed")
-    caller = _Caller()
-    until(caller.failures, "a process that may be traced")
     path = os.path.join(scratch_directory(), "trace")
     fault = failure("epoll_wait", "EINTR", "1+")
     tries = cut = 0
     seen = set()
-    while not seen and tries < TRIES:
-        tries += 1
-        with Attached([caller.pid], path, fault) as trace:
-            until(trace.struck, "a failure")
-        cut += trace.is_cut_short()
-        seen = caller.failures()  # of this time, or of the one before
-    caller.end()
+    with contextlib.closing(_Caller()) as caller:
+        until(caller.failures, "a process that may be traced")
+        while not seen and tries < TRIES:
+            tries += 1
+            with Attached([caller.pid], path, fault) as trace:
+                until(trace.struck, "a failure")
+            cut += trace.is_cut_short()
+            seen = caller.failures()  # of this time, or of the one before
     note(f"{tries} times, {cut} in the middle of a call: {seen}")
     assert seen <= {errno.ENOSYS}, seen
     assert cut > 0

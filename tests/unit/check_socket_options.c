@@ -28,6 +28,9 @@
 /* net.core.rmem_max, for what the code under test sets. */
 static int receive_buffer_max = INT32_MAX;
 
+/* How often somebody was given times of TCP's keepalive. */
+static int keepalive_times_set;
+
 WRAPPED(int, setsockopt,
 	(int fd, int level, int name, const void *value, socklen_t length));
 
@@ -36,6 +39,7 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value,
 {
 	int capped;
 
+	keepalive_times_set += level == IPPROTO_TCP && name == TCP_KEEPIDLE;
 	if (level == SOL_SOCKET && name == SO_RCVBUF) {
 		capped = MIN(*(const int *)value, receive_buffer_max);
 		value = &capped;
@@ -246,6 +250,7 @@ START_TEST(streams_between_processes)
 	SET(fds[SERVER], unix_options);
 	prepare(fds[SERVER]);
 	EXPECT(fds[SERVER], unix_options);
+	ck_assert_int_eq(keepalive_times_set, 0);
 	ck_assert_int_eq(fd_option(fds[SERVER], SOL_SOCKET, SO_OOBINLINE), 1);
 	unix_pair(SOCK_SEQPACKET, fds);
 	prepare(fds[SERVER]);

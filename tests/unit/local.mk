@@ -57,6 +57,7 @@ echod_unit_tests = \
 	tests/unit/check_listener_pause \
 	tests/unit/check_listener_shared \
 	tests/unit/check_log \
+	tests/unit/check_log_entry \
 	tests/unit/check_log_journal \
 	tests/unit/check_log_loss \
 	tests/unit/check_log_queue \
