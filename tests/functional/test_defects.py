@@ -29,14 +29,6 @@ def expect_failures(defect, *rows, host=None, patience=PATIENCE):
         return result
 
 
-def _finds(defect, scheme, row):
-    """Whether this row fails; no other may."""
-    with Wrong(defect) as wrong:
-        failed = Result(*PATIENCE, f"{scheme}:127.0.0.1:{wrong.port}").failed()
-    assert failed <= {(row, scheme)}, (defect, failed)
-    return bool(failed)
-
-
 @case("TCP: what is lost, and a FIN that does not come or comes too early")
 def tcp_defects():
     expect_failures("tail", (6, "tcp"), patience=PATIENCE_WITH_LATE)
@@ -75,8 +67,7 @@ def udp_defects():
     expect_failures("wildcard", (3, "udp"), (4, "udp"))
     expect_failures("own-port", (5, "udp"))
     expect_failures("duplicate", (12, "udp"))
-    # Whether the port is closed before the reply comes is up to the scheduler.
-    assert any(_finds("die-icmp", "udp", 14) for _ in range(3))
+    expect_failures("die-icmp", (14, "udp"))
 
 
 @case("several defects at once, and capital letters made small")

@@ -18,7 +18,7 @@ echoping --conformance finds these and no others.
        wildcard   listens on all addresses, and answers from any
        port-0, low-port, own-port    answers datagrams from these
        duplicate  answers twice
-       die-icmp   dies of an ICMP error
+       die-icmp   dies of an ICMP error, and is slow to answer who is new
        unspecified, mapped, compatible    answers such IPv6 sources
        silent-udp answers nothing
   Unix keep       keeps descriptors that it is passed
@@ -42,6 +42,7 @@ FIN_AFTER = 1500000
 SMALL = 16
 IP_RECVERR = 11
 RESERVED_PORTS = 1024
+LEAVE = 0.1
 
 
 class Stream:
@@ -121,6 +122,7 @@ class Server:
         self.defects = set(defects)
         self.poll = select.poll()
         self.streams, self.others = {}, {}
+        self._known = set()  # who has sent a datagram
 
     def has(self, defect):
         return defect in self.defects
@@ -177,6 +179,9 @@ class Server:
             return
         if self.has("lower"):
             data = data.lower()
+        if self.has("die-icmp") and peer not in self._known:
+            self._known.add(peer)
+            _await_leave(sock.family, peer)
         for _ in range(2 if self.has("duplicate") else 1):
             self._answer(sock, data, peer)
 
@@ -245,6 +250,18 @@ class Server:
             return []
         return [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
                  struct.pack(f"{len(descriptors)}i", *descriptors))]
+
+
+def _await_leave(family, peer):
+    """For a moment, in which one who is in a hurry closes its port."""
+    deadline = time.monotonic() + LEAVE
+    while time.monotonic() < deadline:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(peer)
+                return
+            except OSError:  # it is still there
+                time.sleep(0.001)
 
 
 def _tcp_and_udp(host, server):
