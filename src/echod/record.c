@@ -283,9 +283,9 @@ static int fault_of(int number, const siginfo_t *info)
 
 /*
  * What a signal handler may call, and nothing else (signal-safety(7)); and in
- * the sandbox neither raise(3) nor to return.  The signal is not masked, but by
- * a sanitizer that stands in between, and by now it is whose it was before: the
- * process ends, or a sanitizer reports.
+ * the sandbox neither raise(3) nor to return.  Neither signal is masked, but by
+ * a sanitizer that stands in between, and by now this one is whose it was
+ * before: the process ends, or a sanitizer reports.
  * It is sent to the process: another thread may get it, which is waited for.
  *
  * A stack that overflows leaves no mark: the handler would need another one, of
@@ -295,10 +295,11 @@ static void record_on_fault(int number, siginfo_t *info, void *context UNUSED)
 {
 	struct record_head *head = atomic_load(&caught);
 	int fault = fault_of(number, info);
-	sigset_t itself;
+	sigset_t both;
 
-	sigemptyset(&itself);
-	sigaddset(&itself, number);
+	sigemptyset(&both);
+	sigaddset(&both, number);
+	sigaddset(&both, fault);
 	if (head)
 		atomic_store(&head->faulted_at, record_clock());
 	for (size_t i = 0; i < ARRAY_SIZE(fault_signals); i++) {
@@ -306,7 +307,7 @@ static void record_on_fault(int number, siginfo_t *info, void *context UNUSED)
 			continue;
 		/* Done already, but by that; without effect in the sandbox. */
 		(void)sigaction(number, &heirs[i], NULL);
-		(void)pthread_sigmask(SIG_UNBLOCK, &itself, NULL);
+		(void)pthread_sigmask(SIG_UNBLOCK, &both, NULL);
 		if (is_heir(&heirs[i]))
 			(void)raise(number);
 	}
